@@ -1,8 +1,8 @@
 """The code in README.md and the tutorial does what it says: every block runs, in order, in one folder.
 
-Python blocks run in one namespace per page. Of a console or bash block the lines that start with `podium ` (or
-`$ podium `) run through the installed command line; other lines are its output. `<!-- not run -->` before a
-block leaves it out.
+Python blocks run in one namespace per page. Of a console or bash block, the lines that start with `podium `
+(or `$ podium `) run through the installed command line; other lines are its output. `<!-- not run -->` before
+a block leaves it out.
 """
 
 import re
