@@ -18,6 +18,10 @@ export UV_HTTP_TIMEOUT ?= 180
 export UV_NO_CONFIG := 1
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
+# Where the machine has its own list of certificates, its proxies are trusted too.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS ?= true
+endif
 # --inexact: the demo does not take away what the tests need.
 SYNC := $(BIN)/uv sync --frozen --inexact --quiet --python $(BIN)/python
 
