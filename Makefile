@@ -49,7 +49,7 @@ types: $(TEST_READY) ## Check types strictly
 	$(BIN)/mypy --strict src
 
 layers: $(TEST_READY) ## Check that modules import only from above themselves
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 tests: $(TEST_READY) ## Run unit, property, oracle and reference tests, doctests and the code in the docs
 	@$(BIN)/podium warm-up
