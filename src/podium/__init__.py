@@ -1,0 +1,3 @@
+"""Podium: a virtual power plant simulator and optimiser."""
+
+__version__ = "0.1.0"
