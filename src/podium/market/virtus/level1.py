@@ -66,13 +66,14 @@ def greatest_shift(table: ShiftTable) -> Floats:
 
 
 def _shift_to(table: ShiftTable, target: Floats) -> Floats:
-    """From the shift nearest to zero, the same fraction of the room in every step until the sum is `target`."""
+    """From the shift nearest to zero, the same fraction of every step's room until the sum is `target`."""
     start = np.clip(0.0, table.shift_min_kw, table.shift_max_kw)
     missing = target - start.sum(axis=1)
     room = np.where((missing < 0.0)[:, None], table.shift_min_kw, table.shift_max_kw) - start
     whole = room.sum(axis=1)
     fraction = np.divide(missing, whole, out=np.zeros_like(missing), where=whole != 0.0)
-    return start + np.clip(fraction, 0.0, 1.0)[:, None] * room
+    shift: Floats = start + np.clip(fraction, 0.0, 1.0)[:, None] * room
+    return shift
 
 
 def _side(
@@ -122,32 +123,42 @@ def _storage_power(storages: StorageTable, sign: float) -> Floats:
     return result
 
 
-def _unsolvable(shifts: ShiftTable, storages: StorageTable | None) -> tuple[tuple[Problem, ...], Bools, Bools]:
+def _unsolvable(
+    shifts: ShiftTable, storages: StorageTable | None
+) -> tuple[tuple[Problem, ...], Bools, Bools]:
     least, most = shifts.shift_min_kw.sum(axis=1), shifts.shift_max_kw.sum(axis=1)
     slack = _TOLERANCE * (1.0 + np.abs(shifts.forecast_kw).sum(axis=1))
     crossed = np.any(shifts.shift_min_kw > shifts.shift_max_kw + slack[:, None], axis=1)
     apart = (least > shifts.sum_max_kw + slack) | (most < shifts.sum_min_kw - slack)
     apart |= shifts.sum_min_kw > shifts.sum_max_kw + slack
-    problems = [_crossed_problem(shifts, row) for row in np.flatnonzero(crossed)]
-    problems += [_sum_problem(shifts, row) for row in np.flatnonzero(apart & ~crossed)]
+    problems = [_crossed_problem(shifts, row) for row in _rows(crossed)]
+    problems += [_sum_problem(shifts, row) for row in _rows(apart & ~crossed)]
     faulty = np.zeros(0, dtype=bool) if storages is None else _storage_faults(storages)
     if storages is not None:
-        problems += [_storage_problem(storages, row) for row in np.flatnonzero(faulty)]
+        problems += [_storage_problem(storages, row) for row in _rows(faulty)]
     return tuple(problems), crossed | apart, faulty
+
+
+def _rows(marked: Bools) -> list[int]:
+    return [int(row) for row in np.flatnonzero(marked)]
 
 
 def _storage_faults(storages: StorageTable) -> Bools:
     level_ok = (storages.level_initial_kw >= 0.0) & (storages.level_initial_kw <= storages.level_max_kw)
     limits_ok = np.all((storages.charge_max_kw >= 0.0) & (storages.discharge_max_kw >= 0.0), axis=1)
     charge, discharge = storages.charge_efficiency, storages.discharge_efficiency
-    return ~(level_ok & limits_ok & (charge > 0.0) & (charge <= 1.0) & (discharge > 0.0) & (discharge <= 1.0))
+    losses_ok = (charge > 0.0) & (charge <= 1.0) & (discharge > 0.0) & (discharge <= 1.0)
+    faults: Bools = ~(level_ok & limits_ok & losses_ok)
+    return faults
 
 
 def _crossed_problem(shifts: ShiftTable, row: int) -> Problem:
     gap = shifts.shift_min_kw[row] - shifts.shift_max_kw[row]
     step = int(np.argmax(gap))
-    value = f"shift limits {shifts.shift_min_kw[row, step]:g} to {shifts.shift_max_kw[row, step]:g} kW at step {step}"
-    return Problem(f"POD {shifts.pod[row]}, shifting device {row}", value, "a lower limit not above the upper one")
+    least, most = shifts.shift_min_kw[row, step], shifts.shift_max_kw[row, step]
+    value = f"shift limits {least:g} to {most:g} kW at step {step}"
+    where = f"POD {shifts.pod[row]}, shifting device {row}"
+    return Problem(where, value, "a lower limit not above the upper one")
 
 
 def _sum_problem(shifts: ShiftTable, row: int) -> Problem:

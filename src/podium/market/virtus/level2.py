@@ -1,4 +1,4 @@
-"""Level 2 of the reference method: clamp, gain, and one of two ends per step (docs/maths/virtus.md, section 2)."""
+"""Level 2 of the reference method: clamp, gains, one of two ends per step (docs/maths/virtus.md)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class VirtusResult:
     max_sum_kw, min_sum_kw    (step,) sums of the PODs' trajectories, each POD's max raised to its min
     baseline_kw               (step,) declared baseline, clamped between those sums
     baseline_declared_kw      (step,) as given
-    F_max_kw, F_min_kw        (step,) the chosen bounds: baseline <= F_max <= max_sum, min_sum <= F_min <= baseline
+    F_max_kw                  (step,) the chosen bound, baseline <= F_max <= max_sum
+    F_min_kw                  (step,) the chosen bound, min_sum <= F_min <= baseline
     gain_max_eur_per_mwh, gain_min_eur_per_mwh  (step,) what a kW of F_max and of F_min counts
     tie_max, tie_min          (step,) the gain is zero: any value between the ends is as good
     objective                 the reference's number, EUR/kWh times W: step_hours and the kilo are missing
@@ -121,8 +122,8 @@ def gains(
 ) -> tuple[Floats, Floats]:
     """(gain_max, gain_min) (step,), in the unit of the prices.
 
-    The portfolio can buy with F_max where its max is above zero, and sell where its max or baseline is not; it can
-    buy with F_min where its min or baseline is not below zero, and sell where its min is below.
+    The portfolio can buy with F_max where its max is above zero, and sell where its max or baseline is not;
+    it can buy with F_min where its min or baseline is not below zero, and sell where its min is below.
     """
     if_buying, if_selling = production - buy, sell - production
     gain_max = if_buying * (max_sum > 0.0) - if_selling * ((max_sum <= 0.0) | (baseline <= 0.0))

@@ -25,7 +25,7 @@ class ShiftTable:
     forecast_kw    (device, step)
     shift_min_kw, shift_max_kw  (device, step) limits of power - forecast
     sum_min_kw, sum_max_kw      (device,) limits of the shift's sum over the steps
-    down_cost, up_cost  (device, step) charged whole wherever the shift is below or above zero, whatever its size
+    down_cost, up_cost          (device, step) charged whole wherever the shift is below or above zero
     priced         (device,) whether the device counts in the mean that the reference calls a POD's cost
     """
 
@@ -65,10 +65,8 @@ class StorageTable:
 
 def stack(tables: list[ShiftTable]) -> ShiftTable:
     """All rows of several tables in one, in the given order. The tables must have equally many steps."""
-    columns = {
-        field.name: np.concatenate([getattr(table, field.name) for table in tables]) for field in fields(ShiftTable)
-    }
-    return ShiftTable(**columns)
+    names = [field.name for field in fields(ShiftTable)]
+    return ShiftTable(**{name: np.concatenate([getattr(table, name) for table in tables]) for name in names})
 
 
 def fixed_loads(pod: ArrayLike, forecast_kw: ArrayLike) -> ShiftTable:
@@ -87,7 +85,7 @@ def curtailable_loads(
     cost_min: ArrayLike = 0.0,
     cost_max: ArrayLike = 0.0,
 ) -> ShiftTable:
-    """Type T2: only less, by at most `reduction_max_kw` (device, step) in the allowed steps and a sum per day.
+    """Type T2: only less, by at most `reduction_max_kw` in the allowed steps and a sum per day.
 
     The reference takes the day's allowance from the unscaled profile (defect 5); give the number it uses.
     """
@@ -128,8 +126,8 @@ def photovoltaics(
 ) -> ShiftTable:
     """PV: power = forecast - s with the shift s of generation in its limits and of a given day's sum.
 
-    The forecast is negative; s > 0 generates more. The reference's bound at zero, s <= -forecast, has the wrong
-    sign (defect 6): it stops PV from doubling instead of from withdrawing.
+    The forecast is negative; s > 0 generates more. The reference's bound at zero, s <= -forecast, has the
+    wrong sign (defect 6): it stops PV from doubling instead of from withdrawing.
     """
     forecast = _rows(forecast_kw)
     most = np.minimum(_like(shift_max_kw, forecast), -forecast)
@@ -175,9 +173,9 @@ def alone_band(
 ) -> tuple[Floats, Floats]:
     """(min, max) trajectories of a device that is alone in its POD: the reference does not optimise those.
 
-    It shows a share of the forecast instead, and by kind: PV, wind and CHP have the greater generation as `min`;
-    given profiles (BESS, PONTLAB, `kind="given_profile"`) invert where they are negative; shiftable loads and CHP
-    show zero outside the allowed steps; fixed and curtailable loads show zero everywhere (defect 7).
+    It shows a share of the forecast instead, by kind: PV, wind and CHP have the greater generation as `min`;
+    given profiles (BESS, PONTLAB, `kind="given_profile"`) invert where they are negative; shiftable loads and
+    CHP show zero outside the allowed steps; fixed and curtailable loads show zero everywhere (defect 7).
     """
     forecast = np.asarray(forecast_kw, dtype=np.float64)
     less, more = forecast - forecast * share_down, forecast + forecast * share_up

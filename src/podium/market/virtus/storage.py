@@ -1,9 +1,9 @@
-"""The reference's storage: least and greatest sum of net power over the steps, exactly (docs/maths/virtus.md, 1.2).
+"""The reference's storage: least and greatest sum of net power, exactly (docs/maths/virtus.md, section 1).
 
 A step charges `c` and discharges `d` and changes the level to e' = e + eta_c c - eta_d d, with
-c <= min(c_max, e_max - e) and d <= min(d_max, e'). Charging and discharging in one step is free of charge for the
-reference, so a step is two moves of one level, up to m = e + eta_c c and then down to e'. Each move has a
-convex piecewise-linear value function and is therefore a threshold: go towards the level m* as far as one may.
+c <= min(c_max, e_max - e) and d <= min(d_max, e'). Both at once cost nothing in the reference, so a step is
+two moves of one level, up to m = e + eta_c c and then down to e'. Each move has a convex piecewise-linear
+value function and is therefore a threshold: go towards the level m* as far as one may.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def net_power(
 ) -> Floats:
     """Net power c - d (device, step) whose sum is least (sign 1) or greatest (sign -1).
 
-    Among equally good schedules: the move that pays is made as early and as far as possible, the one that costs
-    as little as possible.
+    Among equally good schedules: the move that pays is made as early and as far as possible, the one that
+    costs as little as possible.
     """
     devices, steps = charge_max.shape
     result = np.empty((devices, steps))
@@ -89,8 +89,8 @@ def _move_up(
 ) -> tuple[Floats, Floats, float]:
     """V(x) = min of price (y - x) + W(y) over x <= y <= u(x) = min(x + reach, base + pull x).
 
-    W is given by its `knots` (segment + 1,) and `slopes` (segment,). Returns those of V and the best level y*:
-    below it one moves up as far as u allows or y* asks, above it one stays.
+    W is given by its `knots` (segment + 1,) and `slopes` (segment,). Returns those of V and the best level
+    y*: below it one moves up as far as u allows or y* asks, above it one stays.
     """
     best = _best_segment(slopes, price)
     best_level = knots[best]
@@ -106,7 +106,7 @@ def _move_up(
 
 @numba.njit(cache=True)
 def _best_segment(slopes: Floats, price: float) -> int:
-    """First segment on which moving up no longer pays; a tie is a move if the move itself earns (price < 0)."""
+    """First segment on which moving up no longer pays; on a tie one moves if the move earns (price < 0)."""
     tie = -_SLOPES_EQUAL * price
     segment = 0
     while segment < len(slopes) and slopes[segment] + price < tie:
@@ -116,7 +116,7 @@ def _best_segment(slopes: Floats, price: float) -> int:
 
 @numba.njit(cache=True)
 def _last_full_move(best_level: float, reach: float, base: float, pull: float) -> float:
-    """Greatest x with u(x) <= best_level: up to there even the farthest move stops short of the best level."""
+    """Greatest x with u(x) <= best_level: so far even the longest move stops short of the best level."""
     if pull > 0.0:
         return max(best_level - reach, (best_level - base) / pull)
     return np.inf if base <= best_level else best_level - reach
