@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,8 +78,8 @@ def read_smard(path: str | Path) -> pd.DataFrame:
     """The prices of a SMARD day-ahead file, EUR/MWh.
 
     The index holds the starts of the steps in UTC, the columns are zones: a code of `ZONES`, or SMARD's own
-    name where there is none. A missing price is NaN. Averages of several zones (marked with a crossed circle) are left
-    out. Raises InputError naming file and line for anything that does not read as such a file.
+    name where there is none. A missing price is NaN. Averages of several zones (marked with a crossed circle)
+    are left out. Raises InputError naming file and line for anything that does not read as such a file.
     """
     path = Path(path)
     header, rows, lines = _split(path)
@@ -94,7 +93,8 @@ def read_smard(path: str | Path) -> pd.DataFrame:
 def zone_prices(prices: pd.DataFrame, zone: str, where: str) -> pd.Series[float]:
     """One zone of a price table, EUR/MWh; before the split of 2018-10-01 the zone that it belonged to.
 
-    `DE` is short for `DE-LU`. Missing prices stay NaN. Raises InputError, saying `where`, for an unknown zone.
+    `DE` is short for `DE-LU`. Missing prices stay NaN. Raises InputError, saying `where`, for an unknown
+    zone.
     """
     zone = "DE-LU" if zone == "DE" else zone
     known = [name for name in (zone, BEFORE_SPLIT.get(zone)) if name in prices.columns]
@@ -113,11 +113,11 @@ def import_smard(
     start: str | date | None = None,
     days: int | None = None,
 ) -> Path:
-    """Write one zone of a SMARD file as a Podium price table (`time`, `price_eur_per_mwh`) and return its path.
+    """Write one zone of a SMARD file as a Podium price table (`time`, `price_eur_per_mwh`); return its path.
 
-    `start` and `days` choose whole days of German local time (default: all that the file holds). The suffix of
-    `out` chooses CSV or Parquet. The table appears whole or not at all. Raises InputError where the zone is
-    not in the file or has missing prices in the days asked for.
+    `start` and `days` choose whole days of German local time (default: all that the file holds). The suffix
+    of `out` chooses CSV or Parquet. The table appears whole or not at all. Raises InputError where the zone
+    is not in the file or has missing prices in the days asked for.
     """
     file = Path(file)
     prices = _cut(read_smard(file), start, days, str(file))
@@ -130,8 +130,8 @@ def import_smard(
 def bundled_prices(zone: str, start: datetime, end: datetime) -> pd.Series[float]:
     """Hourly day-ahead prices that come with Podium, EUR/MWh: the steps that start in [start, end), in UTC.
 
-    `start` and `end` are time-zone aware. The years are those of `bundled_years()`. Raises InputError for a zone, a
-    time, or a gap in the source that leaves no price. Source: Bundesnetzagentur | SMARD.de, CC BY 4.0.
+    `start` and `end` are time-zone aware. The years are those of `bundled_years()`. Raises InputError for a
+    zone, a time, or a gap in the source that leaves no price. Source: Bundesnetzagentur | SMARD.de, CC BY.
     """
     where = "bundled day-ahead prices"
     if start.tzinfo is None or end.tzinfo is None:
@@ -149,7 +149,7 @@ def bundled_prices(zone: str, start: datetime, end: datetime) -> pd.Series[float
 
 def bundled_years() -> tuple[int, ...]:
     """The (German local) years whose prices come with Podium."""
-    return tuple(sorted(set(_bundled().index.tz_convert(TIME_ZONE).year)))
+    return tuple(sorted(set(pd.DatetimeIndex(_bundled().index).tz_convert(TIME_ZONE).year)))
 
 
 def _bundled() -> pd.DataFrame:
@@ -177,7 +177,8 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise InputError(Problem(str(path), error.strerror or str(error), "a SMARD price file")) from None
     except UnicodeDecodeError as error:
-        raise InputError(Problem(str(path), f"byte {error.start} is not UTF-8", "a CSV file in UTF-8")) from None
+        value = f"byte {error.start} is not UTF-8"
+        raise InputError(Problem(str(path), value, "a CSV file in UTF-8")) from None
 
 
 def _layout(header: Sequence[str], path: Path) -> _Layout:
@@ -187,8 +188,8 @@ def _layout(header: Sequence[str], path: Path) -> _Layout:
         return _Layout(german, False, 2 if second in ("End date", "Datum bis") else 1)
     if first in ("Date", "Datum") and second in ("Time of day", "Start", "Uhrzeit", "Anfang"):
         return _Layout(german, True, 3 if third in ("End", "Ende") else 2)
-    expected = "a header that begins 'Date;Time of day', 'Start date;End date', 'Datum;Anfang;Ende' or 'Datum von;Datum bis'"
-    raise _line_error(path, 1, repr(";".join(header[:3])), expected)
+    beginnings = "'Date;Time of day', 'Start date;End date', 'Datum;Anfang;Ende' or 'Datum von;Datum bis'"
+    raise _line_error(path, 1, repr(";".join(header[:3])), f"a header that begins {beginnings}")
 
 
 def _zones(header: Sequence[str], layout: _Layout, path: Path) -> dict[str, int]:
@@ -215,9 +216,10 @@ def _times(
     """Starts of the steps, UTC; they follow one another without gap or overlap."""
     text = [f"{row[0]} {row[1]}" if layout.clock_apart else row[0] for row in rows]
     wall = pd.DatetimeIndex(pd.to_datetime(pd.Series(text), format=layout.time_format, errors="coerce"))
-    _refuse(wall.isna(), lines, text, f"a time such as {layout.time_example!r}", path)
+    _refuse(np.isnat(wall.to_numpy()), lines, text, f"a time such as {layout.time_example!r}", path)
     times = _from_wall_clock(wall)
-    _refuse(times.isna(), lines, text, "a time that German clocks show: on this day they skip this hour", path)
+    skipped = np.isnat(times.tz_localize(None).to_numpy())
+    _refuse(skipped, lines, text, "a time that German clocks show: on this day they skip this hour", path)
     _refuse_uneven(times, lines, text, path)
     return times.rename("time")
 
@@ -235,17 +237,12 @@ def _from_wall_clock(wall: pd.DatetimeIndex) -> pd.DatetimeIndex:
 def _refuse_uneven(
     times: pd.DatetimeIndex, lines: NDArray[np.int64], text: Sequence[str], path: Path
 ) -> None:
-    gaps = np.diff(times.asi8)
-    if len(gaps) == 0:
-        return
-    step = int(np.median(gaps))
-    bad = np.flatnonzero(gaps != step)
-    if step > 0 and len(bad) == 0:
-        return
-    row = int(bad[0]) + 1 if len(bad) else 1
-    expected = (times[row - 1] + pd.Timedelta(step, "ns")).tz_convert(TIME_ZONE)
-    note = f"{expected:%Y-%m-%d %H:%M %Z} next, {step // 60_000_000_000} minutes after the line before"
-    raise _line_error(path, int(lines[row]), text[row], note)
+    gaps = np.diff(times.as_unit("s").asi8)
+    step = int(np.median(gaps)) if len(gaps) else 3600
+    for row in np.flatnonzero((gaps != step) | (gaps <= 0))[:1] + 1:
+        expected = (times[row - 1] + pd.Timedelta(seconds=step)).tz_convert(TIME_ZONE)
+        note = f"{expected:%Y-%m-%d %H:%M %Z}, {step // 60} minutes after the line before"
+        raise _line_error(path, int(lines[row]), text[row], note)
 
 
 def _prices(
@@ -260,7 +257,8 @@ def _prices(
             continue
         if not pattern.fullmatch(cell):
             example = "'1.234,56'" if layout.german else "'1,234.56'"
-            raise _line_error(path, int(lines[index]), repr(cell), f"a price such as {example}, or '-' where missing")
+            expected = f"a price such as {example}, or '-' where missing"
+            raise _line_error(path, int(lines[index]), repr(cell), expected)
         plain = cell.replace(".", "").replace(",", ".") if layout.german else cell.replace(",", "")
         found[index] = float(plain)
     return found
@@ -281,14 +279,14 @@ def _cut(prices: pd.DataFrame, start: str | date | None, days: int | None, where
     """Only whole local days from `start`."""
     if start is None and days is None:
         return prices
-    local = prices.index.tz_convert(TIME_ZONE)  # type: ignore[attr-defined]
-    first = _midnight(start, where) if start is not None else local[0].normalize()
-    last = first + pd.DateOffset(days=days) if days is not None else local[-1] + pd.Timedelta(1, "ns")
-    chosen = prices[(local >= first) & (local < last)]
-    if len(chosen) == 0 or local[0] > first or (days is not None and local[-1] < last - pd.Timedelta(hours=1)):
+    local = pd.DatetimeIndex(prices.index).tz_convert(TIME_ZONE)
+    whole = local[0].normalize(), local[-1].normalize() + pd.DateOffset(days=1)
+    first = _midnight(start, where) if start is not None else whole[0]
+    last = first + pd.DateOffset(days=days) if days is not None else whole[1]
+    if not whole[0] <= first < last <= whole[1]:
         asked = f"days {first:%Y-%m-%d} to {last:%Y-%m-%d}"
-        raise InputError(Problem(where, asked, f"days from {local[0]:%Y-%m-%d} to {local[-1]:%Y-%m-%d}"))
-    return chosen
+        raise InputError(Problem(where, asked, f"days from {whole[0]:%Y-%m-%d} to {whole[1]:%Y-%m-%d}"))
+    return prices.loc[(local >= first) & (local < last)]
 
 
 def _midnight(day: str | date, where: str) -> pd.Timestamp:
@@ -302,7 +300,8 @@ def _only_zone(prices: pd.DataFrame, where: str) -> str:
     known = [str(zone) for zone in prices.columns[prices.notna().any()]]
     if len(known) == 1:
         return known[0]
-    raise InputError(Problem(where, f"{len(known)} zones and none chosen", f"one of {listed(known, most=20)}"))
+    value = f"{len(known)} zones and none chosen"
+    raise InputError(Problem(where, value, f"one of {listed(known, most=20)}"))
 
 
 def _refuse_missing(series: pd.Series[float], where: str) -> None:
@@ -310,8 +309,9 @@ def _refuse_missing(series: pd.Series[float], where: str) -> None:
     if len(missing) == 0:
         return
     first = missing[0].tz_convert(TIME_ZONE)
-    value = f"zone {series.name}: {len(missing)} of {len(series)} prices missing, the first at {first.isoformat()}"
-    raise InputError(Problem(where, value, "a price for every step; choose other days or another zone"))
+    count = f"{len(missing)} of {len(series)} prices missing, the first at {first.isoformat()}"
+    expected = "a price for every step; choose other days or another zone"
+    raise InputError(Problem(where, f"zone {series.name}: {count}", expected))
 
 
 def _write(table: pd.DataFrame, out: Path) -> Path:
@@ -322,8 +322,9 @@ def _write(table: pd.DataFrame, out: Path) -> Path:
         elif out.suffix == ".csv":
             table.assign(time=[stamp.isoformat() for stamp in table["time"]]).to_csv(aside, index=False)
         else:
-            raise InputError(Problem(str(out), f"suffix {out.suffix!r}", "a name that ends in .csv or .parquet"))
-        os.replace(aside, out)
+            expected = "a name that ends in .csv or .parquet"
+            raise InputError(Problem(str(out), f"suffix {out.suffix!r}", expected))
+        aside.replace(out)
     except OSError as error:
         raise InputError(Problem(str(out), error.strerror or str(error), "a place to write to")) from None
     finally:
