@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Protocol, get_args
 
 import annotated_types
 import numpy as np
@@ -85,8 +85,14 @@ class Broken:
     warning: bool = False
 
 
+class Columns(Protocol):
+    """Columns by name: a table of devices, or the fields of PODs."""
+
+    def __getitem__(self, name: str, /) -> NDArray[Any]: ...
+
+
 def broken(
-    table: DeviceTable, bad: NDArray[np.bool_], expected: str, *names: str, warning: bool = False
+    table: Columns, bad: NDArray[np.bool_], expected: str, *names: str, warning: bool = False
 ) -> Iterator[Broken]:
     """A `Broken` for each row where `bad`, quoting its numbers of these names."""
     for row in np.flatnonzero(bad):
@@ -212,11 +218,12 @@ def range_problems(kind: type[Device], table: DeviceTable, horizon: Horizon) -> 
     """Everything wrong with the numbers of a table: single fields first, then the kind's rules."""
     for spec in specs(kind):
         if spec.role == "number":
-            yield from _limit_problems(spec, table)
+            yield from limit_problems(spec, table)
     yield from kind.rules(table, horizon)
 
 
-def _limit_problems(spec: Spec, table: DeviceTable) -> Iterator[Broken]:
+def limit_problems(spec: Spec, table: Columns) -> Iterator[Broken]:
+    """Numbers of a field outside its limits; an absent number (NaN) is inside."""
     column = table[spec.name]
     compare = {"gt": np.greater, "ge": np.greater_equal, "lt": np.less, "le": np.less_equal}
     absent = np.isnan(column)

@@ -1,0 +1,228 @@
+"""A study folder becomes a `Study`: columns, not objects, and every problem of the folder at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.devices import KINDS
+from podium.devices.device import DeviceTable
+from podium.errors import InputError, Problem
+from podium.horizon import Horizon
+from podium.market.prices import EnergyPrices
+from podium.portfolio import Pod, Portfolio
+from podium.profiles import Profiles
+from podium.study.limits import LIMITS, Limits
+from podium.study.moments import Clock
+from podium.study.rows import Rows, id_problems, judged, moved_chargers, owners, pod_rules, read_rows
+from podium.study.schema import SPEC_FILE, FileRef, Options, StudyFile, read_spec
+from podium.study.series import TIME, read_series
+from podium.study.tables import TableFile, open_table
+from podium.study.wording import is_missing, one_of
+
+PRICE = "price_eur_per_mwh"
+BUY, SELL, PRODUCTION = "buy_eur_per_mwh", "sell_eur_per_mwh", "production_eur_per_mwh"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A portfolio with the market it faces and how to optimise it."""
+
+    name: str
+    portfolio: Portfolio
+    prices: EnergyPrices | None = None
+    options: Options = field(default_factory=Options)
+    folder: Path | None = None
+    """Where it was read from."""
+    notices: tuple[str, ...] = ()
+    """What is worth knowing and stops nothing, such as a car that cannot be filled in time."""
+
+    @property
+    def horizon(self) -> Horizon:
+        """The time axis of everything in the study."""
+        return self.portfolio.horizon
+
+
+def load_study(path: Path | str, limits: Limits = LIMITS) -> Study:
+    """The study of a folder (or of its study.yaml).
+
+    Raises InputError with every problem of all its files: file and line, value, and what was expected.
+    """
+    spec_path = _spec_path(Path(path))
+    spec, horizon = read_spec(spec_path, limits)
+    loading = _Loading(spec_path.parent, spec, horizon, limits)
+    with loading.noting():
+        portfolio = loading.portfolio()
+    with loading.noting():
+        prices = loading.prices()
+    if loading.problems:
+        raise InputError(loading.problems)
+    return Study(spec.name, portfolio, prices, spec.options, spec_path.parent, tuple(loading.notices))
+
+
+def _spec_path(path: Path) -> Path:
+    spec = path / SPEC_FILE if path.is_dir() else path
+    if not spec.is_file():
+        there = "is a folder without study.yaml" if path.is_dir() else "does not exist"
+        raise InputError(Problem(str(path), there, "a study folder (or its study.yaml)"))
+    return spec
+
+
+@dataclass
+class _Loading:
+    """A study on its way in: what was found wrong so far, and what is worth knowing."""
+
+    folder: Path
+    spec: StudyFile
+    horizon: Horizon
+    limits: Limits
+    problems: list[Problem] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Note problems and go on, so that all files are looked at."""
+        try:
+            yield
+        except InputError as error:
+            self.problems.extend(error.problems)
+
+    def open(self, ref: FileRef, key: str) -> TableFile:
+        """The file of a key of study.yaml."""
+        return open_table(self.folder, ref, f"{SPEC_FILE}, {key}", self.limits)
+
+    def clock(self, ref: FileRef) -> Clock:
+        """How a file tells the time."""
+        return Clock(self.spec.time_zone, ref.local_times)
+
+    def portfolio(self) -> Portfolio:
+        """PODs, devices and the profiles that they use; raises InputError where there can be none."""
+        devices: dict[str, Rows] = {}
+        for kind, ref in self.spec.device_files().items():
+            with self.noting():
+                devices[kind] = read_rows(self.open(ref, f"devices.{kind}"), KINDS[kind], "device", self.clock(ref))
+        try:
+            pods = self._pods()
+        except InputError:
+            self._note_all(devices.values())
+            raise
+        profiles = self._resolved([pods, *devices.values()])
+        self.problems += id_problems(pods, devices)
+        tables = {kind: self._devices(kind, rows, pods, profiles) for kind, rows in devices.items()}
+        self.problems += [*pods.problems, *pod_rules(pods)]
+        filled = {kind: table for kind, table in tables.items() if len(table)}
+        return Portfolio(self.horizon, profiles, pods.ids, pods.columns, filled)
+
+    def _note_all(self, tables: Iterable[Rows]) -> None:
+        for rows in tables:
+            self.problems += rows.problems
+
+    def _pods(self) -> Rows:
+        file = self.open(self.spec.pods, "pods")
+        pods = read_rows(file, Pod, "pod", self.clock(self.spec.pods))
+        if not len(pods):
+            problems = [Problem(file.source, "no PODs", "at least one row"), *pods.problems]
+            raise InputError(problems)
+        return pods
+
+    def _devices(self, kind: str, rows: Rows, pods: Rows, profiles: Profiles) -> DeviceTable:
+        pod = owners(rows, pods)
+        rows.problems += moved_chargers(rows, pod)
+        verdict = judged(rows, KINDS[kind], pod, profiles, self.horizon)
+        self.problems += [*rows.problems, *verdict.problems]
+        self.notices += verdict.notices
+        return verdict.table
+
+    def _resolved(self, tables: list[Rows]) -> Profiles:
+        """Read the profiles that the tables name, and put their rows in place of the names."""
+        used: set[str] = set().union(*(rows.profile_names() for rows in tables))
+        before = len(self.problems)
+        profiles, available = self._profiles(used)
+        if len(self.problems) > before:  # a file is at fault; go on as if it held what is asked for
+            available = list(used)
+            profiles = Profiles(tuple(available), np.ones((len(available), self.horizon.steps)))
+        sources = " or ".join(ref.source for ref in self.spec.profiles)
+        files = f"a column of {sources}" if sources else f"a file with it under 'profiles' in {SPEC_FILE}"
+        for rows in tables:
+            rows.resolve(profiles, available, files)
+        return profiles
+
+    def _profiles(self, used: set[str]) -> tuple[Profiles, list[str]]:
+        """The used columns of all profile files, in the order of the files, and the names of all columns."""
+        names: list[str] = []
+        values: list[NDArray[np.float64]] = [np.zeros((0, self.horizon.steps))]
+        home: dict[str, str] = {}
+        for ref in self.spec.profiles:
+            with self.noting():
+                file = self.open(ref, "profiles")
+                _refuse_without_time(file)
+                self.problems += _profiles_elsewhere(file, home)
+                chosen = [name for name in file.names if name in used and name not in home and name != TIME]
+                home |= {name: home.get(name, file.source) for name in file.names if name != TIME}
+                if chosen:
+                    found, _ = read_series(file, chosen, self.horizon, self.clock(ref))
+                    names += chosen
+                    values.append(found)
+        return Profiles(tuple(names), np.concatenate(values)), list(home)
+
+    def prices(self) -> EnergyPrices | None:
+        """Market prices on the steps of the horizon."""
+        ref = self.spec.prices
+        if ref is None:
+            return None
+        file = self.open(ref, "prices")
+        _refuse_without_time(file)
+        names = _price_columns(file)
+        values, _ = read_series(file, names, self.horizon, self.clock(ref))
+        by_name = dict(zip(names, values, strict=True))
+        buy = by_name.get(PRICE, by_name.get(BUY))
+        sell = by_name.get(PRICE, by_name.get(SELL))
+        if buy is None or sell is None:
+            raise AssertionError("columns were checked")
+        self._refuse_dear_selling(file, buy, sell)
+        return EnergyPrices(buy, sell, by_name.get(PRODUCTION, np.zeros_like(buy)))
+
+    def _refuse_dear_selling(self, file: TableFile, buy: NDArray[np.float64], sell: NDArray[np.float64]) -> None:
+        for step in np.flatnonzero(sell > buy)[:1]:
+            when = self.horizon.times[step].isoformat(timespec="minutes")
+            value = f"at {when} selling pays {sell[step]:g} and buying costs {buy[step]:g} EUR/MWh"
+            expected = "selling to pay at most what buying costs (otherwise profit has no limit)"
+            raise InputError(Problem(file.source, value, expected))
+
+
+def _profiles_elsewhere(file: TableFile, home: Mapping[str, str]) -> list[Problem]:
+    """Profiles that an earlier file has too."""
+    return [
+        Problem(file.header, f"profile {name!r} stands in {home[name]} too", "each profile in one file")
+        for name in file.names
+        if name in home
+    ]
+
+
+def _refuse_without_time(file: TableFile) -> None:
+    if TIME not in file.names:
+        raise InputError(
+            Problem(file.header, f"column {is_missing(TIME)}", "the start of each row's step, with an offset")
+        )
+
+
+def _price_columns(file: TableFile) -> list[str]:
+    """The price columns of a file: one price, or buying and selling; production if it is there."""
+    known = [TIME, PRICE, BUY, SELL, PRODUCTION]
+    problems = [
+        Problem(file.header, f"unknown column {name!r}", one_of(name, known))
+        for name in file.names
+        if name not in known
+    ]
+    one, pair = PRICE in file.names, [name for name in (BUY, SELL) if name in file.names]
+    if one == bool(pair) or len(pair) == 1:
+        has = ", ".join(repr(name) for name in file.names)
+        problems.append(Problem(file.header, f"columns {has}", f"{PRICE!r}, or {BUY!r} and {SELL!r}"))
+    if problems:
+        raise InputError(problems)
+    return [name for name in known[1:] if name in file.names]

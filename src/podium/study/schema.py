@@ -1,0 +1,307 @@
+"""study.yaml: what it may say, and errors that name its lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+from pydantic_core import CoreSchema, ErrorDetails
+
+from podium.devices import KINDS
+from podium.errors import InputError, Problem
+from podium.horizon import Horizon, zone_of
+from podium.study.limits import LIMITS, Limits
+from podium.study.place import refuse_large
+from podium.study.wording import is_missing, one_of
+
+SPEC_FILE = "study.yaml"
+_STRICT = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Options(BaseModel):
+    """How a study is optimised."""
+
+    model_config = _STRICT
+
+    method: Literal["exact", "virtus"] = "exact"
+    """Level 2: `exact`, or the reference method `virtus`."""
+    sustain_hours: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """How long a POD must be able to hold a band once it is called, h."""
+    time_limit_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    """Longest time for one POD whose problem has integers, s; the best schedule found by then counts."""
+    mip_gap: float = Field(default=1e-6, ge=0, le=1)
+    """Relative gap at which such a problem counts as solved."""
+
+
+class FileRef(BaseModel):
+    """A table: a file name ("pv.csv", "book.xlsx#pv"), or the same with its options."""
+
+    model_config = _STRICT
+
+    file: str = Field(min_length=1)
+    """Name inside the study folder: .csv, .parquet or .xlsx."""
+    sheet: str | None = None
+    """Sheet of an Excel file (its only one where absent)."""
+    local_times: bool = False
+    """True where times are wall-clock times of the study's time zone, without an offset."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        file, mark, sheet = value.partition("#")
+        return {"file": file, "sheet": sheet} if mark and is_excel(file) else {"file": value}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "minLength": 1}, handler(core)]}
+
+    @property
+    def source(self) -> str:
+        """The name in error messages."""
+        return self.file if self.sheet is None else f"{self.file}#{self.sheet}"
+
+
+def is_excel(name: str) -> bool:
+    """True for the suffixes of Excel workbooks."""
+    return name.lower().endswith((".xlsx", ".xlsm"))
+
+
+class _DeviceFiles(BaseModel):
+    """Kind of device -> its table."""
+
+    model_config = _STRICT
+
+
+DeviceFiles: type[_DeviceFiles] = create_model(
+    "DeviceFiles",
+    __base__=_DeviceFiles,
+    __doc__=_DeviceFiles.__doc__,
+    **{kind: (FileRef | None, Field(default=None, description=model.title)) for kind, model in KINDS.items()},  # type: ignore[call-overload]
+)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | Mapping) else value
+
+
+FileRefs = Annotated[
+    tuple[FileRef, ...],
+    BeforeValidator(_as_list, json_schema_input_type=FileRef | list[FileRef]),
+]
+
+
+class StudyFile(BaseModel):
+    """Everything that study.yaml says."""
+
+    model_config = _STRICT
+
+    name: str = Field(min_length=1)
+    """Title of the study."""
+    time_zone: str
+    """IANA name; local days, daily windows and local times are read in it."""
+    start: str
+    """First day (2018-05-14, from local midnight) or moment with an offset (2018-05-14T06:00:00+02:00)."""
+    days: int | None = Field(default=None, ge=1)
+    """Length in local calendar days (92, 96 or 100 quarter-hours)."""
+    hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Length in hours; instead of `days`."""
+    step_minutes: int = Field(default=15, ge=1, le=60)
+    """Length of a step, min; divides 60."""
+    pods: FileRef
+    """Table of PODs."""
+    devices: DeviceFiles = Field(default_factory=DeviceFiles)
+    """Kind of device -> its table."""
+    profiles: FileRefs = ()
+    """Time series that the tables refer to: a file or a list of files."""
+    prices: FileRef | None = None
+    """Market prices, EUR/MWh."""
+    options: Options = Options()
+
+    def device_files(self) -> dict[str, FileRef]:
+        """Kind -> table, of the kinds that are there, in the order of KINDS."""
+        found = {kind: getattr(self.devices, kind) for kind in KINDS}
+        return {kind: ref for kind, ref in found.items() if ref is not None}
+
+    def horizon(self) -> Horizon:
+        """The time axis; raises InputError whose `where` is the key at fault."""
+        if (self.days is None) == (self.hours is None):
+            value = "neither 'days' nor 'hours'" if self.days is None else "both 'days' and 'hours'"
+            raise InputError(Problem("days", value, "one of the two"))
+        zone = zone_of(self.time_zone)
+        start = self._start()
+        begin = start.astimezone(zone) if isinstance(start, datetime) else datetime.combine(start, time(), zone)
+        if self.days is not None:
+            end = datetime.combine(begin.date() + timedelta(days=self.days), begin.time(), zone)
+            hours = (end.timestamp() - begin.timestamp()) / 3600
+        else:
+            hours = self.hours or 0.0
+        return Horizon(begin, self.step_minutes, self._steps(hours), self.time_zone)
+
+    def _start(self) -> date | datetime:
+        """A date, or a moment with an offset."""
+        expected = "a date such as 2018-05-14, or a moment with an offset such as 2018-05-14T06:00:00+02:00"
+        try:
+            return date.fromisoformat(self.start)
+        except ValueError:
+            pass
+        try:
+            moment = datetime.fromisoformat(self.start)
+        except ValueError:
+            raise InputError(Problem("start", repr(self.start), expected)) from None
+        if moment.tzinfo is None:
+            raise InputError(Problem("start", f"{self.start!r} has no offset", expected))
+        return moment
+
+    def _steps(self, hours: float) -> int:
+        steps = hours * 60 / self.step_minutes
+        if not math.isclose(steps, round(steps), abs_tol=1e-6):
+            value = f"{hours:g} h are {steps:g} steps of {self.step_minutes} minutes"
+            raise InputError(Problem("days" if self.days else "hours", value, "a whole number of steps"))
+        return round(steps)
+
+
+def study_schema() -> dict[str, Any]:
+    """JSON Schema of study.yaml (published as docs/study.schema.json)."""
+    schema = StudyFile.model_json_schema(mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Podium study"}
+
+
+def read_spec(path: Path, limits: Limits = LIMITS) -> tuple[StudyFile, Horizon]:
+    """study.yaml and the horizon it describes; raises InputError with every problem and its line."""
+    refuse_large(path, path.name, limits.yaml_bytes)
+    content, lines = _read_yaml(path)
+    try:
+        spec = StudyFile.model_validate(content)
+    except ValidationError as error:
+        raise InputError(_in_words(found, path.name, lines) for found in error.errors()) from None
+    try:
+        return spec, spec.horizon()
+    except InputError as error:
+        raise InputError(
+            Problem(
+                _where(path.name, (_horizon_key(problem.where, problem.value),), lines),
+                problem.value,
+                problem.expected,
+            )
+            for problem in error.problems
+        ) from None
+
+
+def _horizon_key(where: str, value: str) -> str:
+    """The key that a problem of the horizon comes from."""
+    return "step_minutes" if where == "horizon" and value.startswith("step_minutes") else where
+
+
+Path_ = tuple[str | int, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without dates (they stay text) and aliases (a few bytes of them can unfold without end)."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="an alias (*name); expected the value itself", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _read_yaml(path: Path) -> tuple[Any, dict[Path_, int]]:
+    """Content of a YAML file, and the line of each key path."""
+    try:
+        loader = _Loader(path.read_text(encoding="utf-8-sig"))
+        node = loader.get_single_node()
+        lines: dict[Path_, int] = {(): 1}
+        problems = list(_note_lines(node, (), lines, path.name))
+        content = loader.construct_document(node) if node is not None else {}
+    except UnicodeDecodeError:
+        raise InputError(Problem(path.name, "not UTF-8 text", "a YAML file in UTF-8")) from None
+    except yaml.MarkedYAMLError as error:
+        raise InputError(_yaml_problem(error, path.name)) from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise InputError(Problem(path.name, f"not YAML ({error})", "keys and values")) from None
+    if problems:
+        raise InputError(problems)
+    if not isinstance(content, dict):
+        raise InputError(Problem(path.name, f"{type(content).__name__} at the top", "keys such as 'name: My study'"))
+    return content, lines
+
+
+def _yaml_problem(error: yaml.MarkedYAMLError, name: str) -> Problem:
+    line = error.problem_mark.line + 1 if error.problem_mark else 1
+    value, _, expected = (error.problem or "not YAML").partition("; expected ")
+    return Problem(f"{name}, line {line}", value, expected or "YAML: 'key: value', indented by spaces")
+
+
+def _note_lines(node: yaml.Node | None, at: Path_, lines: dict[Path_, int], name: str) -> list[Problem]:
+    """Write the line of each key into `lines`; returns keys that stand twice."""
+    problems: list[Problem] = []
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner, line = (*at, str(key.value)), key.start_mark.line + 1
+            if inner in lines:
+                problems.append(
+                    Problem(
+                        f"{name}, line {line}",
+                        f"key {key.value!r} stands in line {lines[inner]} too",
+                        "each key once",
+                    )
+                )
+            lines[inner] = line
+            problems += _note_lines(value, inner, lines, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for place, value in enumerate(node.value):
+            lines[*at, place] = value.start_mark.line + 1
+            problems += _note_lines(value, (*at, place), lines, name)
+    return problems
+
+
+def _in_words(found: ErrorDetails, name: str, lines: Mapping[Path_, int]) -> Problem:
+    """A pydantic error as a problem with its line."""
+    at: Path_ = tuple(found["loc"])
+    key = ".".join(str(part) for part in at)
+    where = _where(name, at, lines)
+    if found["type"] == "extra_forbidden":
+        what = "kind of device" if at[:-1] == ("devices",) else "key"
+        return Problem(where, f"unknown {what} {at[-1]!r}", one_of(str(at[-1]), _known(at[:-1]), most=20))
+    if found["type"] == "missing":
+        return Problem(_where(name, at[:-1], lines), is_missing(key), f"a line '{at[-1]}: ...'")
+    expected = found["msg"].removeprefix("Input should be ").replace("valid string", "text (in quotes if need be)")
+    value = "empty" if found["input"] is None else repr(found["input"])
+    return Problem(where, f"{key} {value}", expected)
+
+
+def _where(name: str, at: Path_, lines: Mapping[Path_, int]) -> str:
+    while at not in lines:
+        at = at[:-1]
+    return f"{name}, line {lines[at]}" if at else name
+
+
+def _known(at: Path_) -> list[str]:
+    """The keys that may stand at a place of study.yaml."""
+    if not at:
+        return list(StudyFile.model_fields)
+    models: dict[str | int, type[BaseModel]] = {"options": Options, "devices": DeviceFiles}
+    model = models.get(at[0], FileRef) if len(at) == 1 else FileRef
+    return list(model.model_fields)
