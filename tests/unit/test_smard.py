@@ -11,9 +11,7 @@ import pytest
 from podium.errors import InputError
 from podium.study.smard import bundled_prices, bundled_years, import_smard, read_smard, zone_prices
 
-GERMAN = (
-    "Datum von;Datum bis;Frankreich [€/MWh] Originalauflösungen;Italien (Nord) [€/MWh] Originalauflösungen"
-)
+GERMAN = "Datum von;Datum bis;Frankreich [€/MWh] Originalauflösungen;Italien (Nord) [€/MWh] Originalauflösungen"
 ENGLISH = "Date;Time of day;Germany/Luxembourg[€/MWh];Austria[€/MWh];Germany/Austria/Luxembourg[€/MWh]"
 
 
@@ -55,9 +53,7 @@ def test_english_file_has_twelve_hour_clock_and_decimal_points(tmp_path: Path) -
 
 
 def test_older_german_layout_keeps_date_and_clock_apart(tmp_path: Path) -> None:
-    header = (
-        "Datum;Anfang;Ende;Schweiz [€/MWh] Originalauflösungen;∅ Anrainer DE/LU [€/MWh] Originalauflösungen"
-    )
+    header = "Datum;Anfang;Ende;Schweiz [€/MWh] Originalauflösungen;∅ Anrainer DE/LU [€/MWh] Originalauflösungen"
     prices = read_smard(write(tmp_path, header, ["15.01.2024;00:00;01:00;39,01;40,00"]))
     assert prices["CH"].tolist() == [39.01]
     assert list(prices.columns) == ["CH"], "an average of zones is not a zone"
@@ -167,9 +163,7 @@ def test_import_says_what_it_cannot_do(tmp_path: Path) -> None:
         import_smard(file, out, zone="FR")
     with pytest.raises(InputError, match="no zone 'XX'; expected one of 'FR'"):
         import_smard(file, out, zone="XX")
-    with pytest.raises(
-        InputError, match="2021-07-02 to 2021-07-03; expected days from 2021-07-01 to 2021-07-02"
-    ):
+    with pytest.raises(InputError, match="2021-07-02 to 2021-07-03; expected days from 2021-07-01 to 2021-07-02"):
         import_smard(file, out, zone="IT-North", start="2021-07-02", days=1)
     with pytest.raises(InputError, match="start 'soon'; expected a date"):
         import_smard(file, out, zone="IT-North", start="soon")
