@@ -80,7 +80,7 @@ class Meter:
     """EUR per kW of the greatest withdrawal. Shape (pod,)."""
 
     def bill(self, net_kw: Floats, step_hours: float) -> Floats:
-        """EUR of each POD for its net power (pod, step): the price formula of optimiser and settlement. Shape (pod,)."""
+        """EUR of each POD for its net power (pod, step): the formula of optimiser and bill alike. Shape (pod,)."""
         withdrawal, injection = np.maximum(net_kw, 0.0), np.maximum(-net_kw, 0.0)
         energy = step_hours * (self.buy * withdrawal - self.sell * injection).sum(axis=1)
         return np.asarray(energy + self.peak_cost * withdrawal.max(axis=1, initial=0.0))
@@ -141,9 +141,7 @@ class Portfolio:
     @cached_property
     def device_count(self) -> int:
         """Number of devices (a charger counts once, however many sessions it has)."""
-        return sum(
-            len(set(table.ids)) if table.kind.sessions else len(table) for table in self.devices.values()
-        )
+        return sum(len(set(table.ids)) if table.kind.sessions else len(table) for table in self.devices.values())
 
     def part(self, first: int, last: int) -> Portfolio:
         """The PODs of rows first to last - 1, with their devices and only the profiles that these use."""
@@ -178,9 +176,7 @@ class Portfolio:
 
     def store(self) -> FlexStore:
         """All devices in canonical form, sorted by POD, then in the order of KINDS."""
-        parts = [
-            KINDS[name].to_store(self.devices[name], self.horizon) for name in KINDS if name in self.devices
-        ]
+        parts = [KINDS[name].to_store(self.devices[name], self.horizon) for name in KINDS if name in self.devices]
         return concatenate(parts, self.horizon.steps)
 
     def meter(self, market_eur_per_kwh: ArrayLike | None = None) -> Meter:
@@ -201,7 +197,11 @@ class Portfolio:
             for side in ("withdrawal_max_kw", "injection_max_kw")
         }
         return Meter(
-            buy, sell, limits["withdrawal_max_kw"], limits["injection_max_kw"], self.columns["peak_eur_per_kw"]
+            buy,
+            sell,
+            limits["withdrawal_max_kw"],
+            limits["injection_max_kw"],
+            self.columns["peak_eur_per_kw"],
         )
 
     def _tariff(self, side: str, market: Floats | None) -> Floats:
@@ -227,7 +227,9 @@ class Portfolio:
 
 def id_problems(portfolio: Portfolio) -> Iterable[Problem]:
     """Ids of PODs and devices that occur twice."""
-    yield from (Problem(f"POD {name!r}", "this id occurs twice", "ids that are unique") for name in twice(portfolio.ids))
+    yield from (
+        Problem(f"POD {name!r}", "this id occurs twice", "ids that are unique") for name in twice(portfolio.ids)
+    )
     owners: dict[str, str] = {}
     for table in portfolio.devices.values():
         own = set(table.ids) if table.kind.sessions else table.ids

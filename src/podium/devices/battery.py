@@ -47,7 +47,7 @@ class Battery(Device):
     energy_end_eur_per_kwh: Number = 0.0
 
     @classmethod
-    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:  # noqa: ARG003
+    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
         """Initial and end level inside the limits."""
         low, high = table["energy_min_kwh"], table["energy_max_kwh"]
         yield from level_rules(table, low, high, "energy", "energy_initial_kwh", "energy_end_min_kwh")

@@ -57,7 +57,7 @@ class Chp(Device):
     on_initial: Flag = False
 
     @classmethod
-    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:  # noqa: ARG003
+    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
         """Levels inside the store; least power below the greatest."""
         yield from negative_profile(table, "heat_profile")
         high = table["heat_store_max_kwh"]

@@ -43,12 +43,16 @@ class CurtailableLoad(Device):
     curtailment_eur_per_kwh: NonNegative = 0.0
 
     @classmethod
-    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:  # noqa: ARG003
+    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
         """Some limit of power; both ends of the daily window or none."""
         yield from negative_profile(table)
         neither = np.isnan(table["curtailable_max_kw"]) & np.isnan(table["curtailable_fraction"])
         yield from broken(
-            table, neither, "curtailable_max_kw or curtailable_fraction", "curtailable_max_kw", "curtailable_fraction"
+            table,
+            neither,
+            "curtailable_max_kw or curtailable_fraction",
+            "curtailable_max_kw",
+            "curtailable_fraction",
         )
         yield from half_window(table, "curtailable_from", "curtailable_to")
 

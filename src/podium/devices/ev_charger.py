@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,7 @@ class EvCharger(Device):
 
     @classmethod
     def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
-        """Levels inside the car's battery, departure after arrival, no overlap; a warning for a car that stays short."""
+        """Levels inside the battery, departure after arrival, no overlap; a warning where a car stays short."""
         full = "a level of at most energy_max_kwh"
         for name in ("energy_arrival_kwh", "energy_wanted_kwh"):
             yield from broken(table, table[name] > table["energy_max_kwh"], full, name, "energy_max_kwh")
@@ -70,7 +70,9 @@ class EvCharger(Device):
         """A battery that starts anew with each session: keep = 0, drift = energy at arrival (docs/maths/store.md)."""
         chargers, charger = _chargers(table)
         shape = (len(chargers), horizon.steps)
-        step = {name: np.zeros(shape) for name in ("p_min", "p_max", "p_on", "drift", "e_max", "e_target")}
+        step: dict[str, Any] = {
+            name: np.zeros(shape) for name in ("p_min", "p_max", "p_on", "drift", "e_max", "e_target")
+        }
         step |= {name: np.zeros(shape) for name in ("shortfall_cost", "cost_minus")}
         step |= {name: np.ones(shape) for name in ("k_plus", "k_minus", "keep")}
         fixed = np.zeros(len(chargers))
@@ -80,10 +82,8 @@ class EvCharger(Device):
                 short = max(0.0, table["energy_wanted_kwh"][row] - table["energy_arrival_kwh"][row])
                 fixed[charger[row]] += table["shortfall_eur_per_kwh"][row] * short
                 continue
-            _place(step, charger[row], slice(first[row], last[row]), table, row, target[row])
-        return FlexStore.of(
-            table.ids[chargers], table.pod[chargers], horizon.steps, cost_fixed=fixed, **step
-        )
+            _place(step, int(charger[row]), slice(first[row], last[row]), table, row, target[row])
+        return FlexStore.of(table.ids[chargers], table.pod[chargers], horizon.steps, cost_fixed=fixed, **step)
 
 
 def session_steps(
@@ -100,7 +100,12 @@ def session_steps(
 
 
 def _place(
-    step: dict[str, NDArray[np.float64]], charger: int, inside: slice, table: DeviceTable, row: int, target: float
+    step: dict[str, Any],
+    charger: int,
+    inside: slice,
+    table: DeviceTable,
+    row: int,
+    target: float,
 ) -> None:
     """Write one session into its charger's columns."""
     step["p_max"][charger, inside] = table["charge_max_kw"][row]

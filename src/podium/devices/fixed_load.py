@@ -20,7 +20,7 @@ class FixedLoad(Device):
     scale_kw: NonNegative = 1.0
 
     @classmethod
-    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:  # noqa: ARG003
+    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
         """The profile is a magnitude."""
         yield from negative_profile(table)
 

@@ -27,7 +27,7 @@ class GivenProfile(Device):
     band_fraction: Fraction | None = None
 
     @classmethod
-    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:  # noqa: ARG003
+    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
         """One of the two bands at most."""
         both = ~np.isnan(table["band_kw"]) & ~np.isnan(table["band_fraction"])
         yield from broken(table, both, "one of band_kw and band_fraction, not both", "band_kw", "band_fraction")

@@ -51,7 +51,7 @@ class HeatPump(Device):
     backup_heat_eur_per_kwh: NonNegative = 0.0
 
     @classmethod
-    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:  # noqa: ARG003
+    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
         """Levels inside the comfort band; COP above 0; least power below the greatest."""
         yield from negative_profile(table, "heat_profile")
         low, high = table["heat_store_min_kwh"], table["heat_store_max_kwh"]

@@ -7,7 +7,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from podium.devices.device import Broken, Device, DeviceTable, Flag, NonNegative, ProfileName, negative_profile
+from podium.devices.device import (
+    Broken,
+    Device,
+    DeviceTable,
+    Flag,
+    NonNegative,
+    ProfileName,
+    negative_profile,
+)
 from podium.flexstore import FlexStore
 from podium.horizon import Horizon
 
@@ -23,7 +31,7 @@ class Pv(Device):
     curtailable: Flag = True
 
     @classmethod
-    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:  # noqa: ARG003
+    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
         """The profile is a magnitude."""
         yield from negative_profile(table)
 
@@ -32,6 +40,4 @@ class Pv(Device):
         """-available <= p <= 0, no store; p = -available where it cannot be curtailed."""
         available = table.power_kw()
         least_use = np.where(table["curtailable"][:, None], 0.0, -available)
-        return FlexStore.of(
-            table.ids, table.pod, horizon.steps, has_store=False, p_min=-available, p_max=least_use
-        )
+        return FlexStore.of(table.ids, table.pod, horizon.steps, has_store=False, p_min=-available, p_max=least_use)

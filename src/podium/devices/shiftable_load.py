@@ -43,7 +43,7 @@ class ShiftableLoad(Device):
     shift_energy_max_kwh: NonNegative | None = None
 
     @classmethod
-    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:  # noqa: ARG003
+    def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
         """The profile is a magnitude; both ends of the daily window or none."""
         yield from negative_profile(table)
         yield from half_window(table, "shiftable_from", "shiftable_to")

@@ -202,12 +202,12 @@ def _twice(tables: list[Rows], counted: list[NDArray[np.int64]]) -> list[Problem
     first = {int(code): at for at, code in reversed(list(enumerate(codes)))}
 
     def where(at: int) -> str:
-        return tables[owner[at]].table.where(int(row[at]))
+        return tables[int(owner[at])].table.where(int(row[at]))
 
     def value(at: int) -> str:
         original = first[int(codes[at])]
         here = owner[original] == owner[at]
-        other: str = tables[owner[original]].table.place(int(row[original])) if here else where(original)
+        other = tables[int(owner[original])].table.place(int(row[original])) if here else where(original)
         return f"id {ids[at]!r} stands in {other} too"
 
     return each(

@@ -1,0 +1,1 @@
+"""Solvers for the canonical form: an exact dynamic programme, and linear and mixed-integer programmes."""

@@ -1,0 +1,148 @@
+"""HiGHS solving a batch of programmes of one pattern, reusing the solver and its basis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+
+from podium.errors import SolverError
+from podium.flex.program import Arrays
+from podium.flexstore import Floats
+
+#: Reduced costs and duals above this, EUR per unit, hold a column or row where it is while ties are broken.
+HELD = 1e-9
+_OPTIMAL = highspy.HighsModelStatus.kOptimal
+_LIMIT = highspy.HighsModelStatus.kTimeLimit
+_EMPTY = (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible)
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A solution; `x` is None where there is none, and `infeasible` says whether that is proven."""
+
+    x: Floats | None
+    bound: float
+    infeasible: bool = False
+    time_limit: bool = False
+
+
+class Solver:
+    """One HiGHS instance for the PODs of a batch, one after the other."""
+
+    def __init__(self, arrays: Arrays, time_limit_seconds: float, mip_gap: float) -> None:
+        self.arrays = arrays
+        self.highs = highspy.Highs()
+        options = {
+            "output_flag": False,
+            "threads": 1,
+            "random_seed": 0,
+            "presolve": "off",
+            "mip_rel_gap": mip_gap,
+        }
+        for name, value in options.items():
+            self.highs.setOptionValue(name, value)
+        self.time_limit_seconds = time_limit_seconds
+        self.loaded = -1
+        self.columns = np.arange(arrays.cost.shape[1], dtype=np.int32)
+        self.rows = np.arange(arrays.row_lower.shape[1], dtype=np.int32)
+
+    def solve(self, n: int) -> Solved:
+        """POD n of the batch. Among equally cheap solutions, the one with the least weight."""
+        self._load(n)
+        if self.arrays.integer.any():
+            return self._integers(n)
+        self._run("dual")
+        status = self.highs.getModelStatus()
+        if status != _OPTIMAL:
+            return self._unsolved(status)
+        bound = self.highs.getInfo().objective_function_value
+        return Solved(self._least_weight(n), bound)
+
+    def _load(self, n: int) -> None:
+        """Numbers of POD n; the matrix is passed only where it differs from the last one's."""
+        a = self.arrays
+        if self.loaded >= 0 and np.array_equal(a.values[n], a.values[self.loaded]):
+            self._set_bounds(a.lower[n], a.upper[n], a.row_lower[n], a.row_upper[n])
+            self.highs.changeColsCost(len(self.columns), self.columns, a.cost[n])
+        else:
+            basis = self.highs.getBasis() if self.loaded >= 0 else None
+            self.highs.passModel(self._program(n))
+            if basis is not None:
+                self.highs.setBasis(basis)
+        self.loaded = n
+
+    def _set_bounds(self, lower: Floats, upper: Floats, row_lower: Floats, row_upper: Floats) -> None:
+        self.highs.changeColsBounds(len(self.columns), self.columns, lower, upper)
+        self.highs.changeRowsBounds(  # type: ignore[attr-defined]
+            len(self.rows), self.rows, row_lower, row_upper
+        )
+
+    def _program(self, n: int) -> highspy.HighsLp:
+        a = self.arrays
+        program = highspy.HighsLp()
+        program.num_col_, program.num_row_ = len(self.columns), len(self.rows)
+        program.col_cost_, program.col_lower_, program.col_upper_ = a.cost[n], a.lower[n], a.upper[n]
+        program.row_lower_, program.row_upper_ = a.row_lower[n], a.row_upper[n]
+        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        program.a_matrix_.start_, program.a_matrix_.index_ = a.start, a.index
+        program.a_matrix_.value_ = a.values[n]
+        if a.integer.any():
+            kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+            program.integrality_ = [kinds[int(whole)] for whole in a.integer]
+        return program
+
+    def _run(self, strategy: str) -> None:
+        self.highs.setOptionValue("simplex_strategy", 4 if strategy == "primal" else 1)
+        self.highs.setOptionValue("time_limit", self.highs.getRunTime() + self.time_limit_seconds)
+        self.highs.run()
+
+    def _unsolved(self, status: highspy.HighsModelStatus) -> Solved:
+        if status in _EMPTY:
+            return Solved(None, np.inf, infeasible=True)
+        if status == _LIMIT:
+            return Solved(None, -np.inf, time_limit=True)
+        raise SolverError(f"HiGHS ended with {self.highs.modelStatusToString(status)}")
+
+    def _least_weight(self, n: int) -> Floats:
+        """Stay on the optimal face (columns and rows with a price are held) and minimise the weights."""
+        a = self.arrays
+        solution = self.highs.getSolution()
+        x, row = np.array(solution.col_value), np.array(solution.row_value)
+        held, tight = abs(np.array(solution.col_dual)) > HELD, abs(np.array(solution.row_dual)) > HELD
+        self._set_bounds(
+            np.where(held, x, a.lower[n]),
+            np.where(held, x, a.upper[n]),
+            np.where(tight, row, a.row_lower[n]),
+            np.where(tight, row, a.row_upper[n]),
+        )
+        self.highs.changeColsCost(len(self.columns), self.columns, a.weight)
+        self._run("primal")
+        if self.highs.getModelStatus() != _OPTIMAL:
+            return x
+        found: Floats = np.array(self.highs.getSolution().col_value)
+        return np.asarray(np.clip(found, a.lower[n], a.upper[n]))
+
+    def _integers(self, n: int) -> Solved:
+        """Branch and bound, then the linear programme with its integers held, for the same choice among equals."""
+        self.highs.setOptionValue("presolve", "choose")
+        self._run("dual")
+        self.highs.setOptionValue("presolve", "off")
+        status, info = self.highs.getModelStatus(), self.highs.getInfo()
+        found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        if not found:
+            return self._unsolved(status)
+        bound, late = info.mip_dual_bound, status == _LIMIT
+        x = np.array(self.highs.getSolution().col_value)
+        whole = self.arrays.integer
+        lower, upper = self.arrays.lower[n].copy(), self.arrays.upper[n].copy()
+        lower[whole] = upper[whole] = np.round(x[whole])
+        relaxed = Arrays(**{**vars(self.arrays), "integer": np.zeros_like(whole)})
+        one = {name: getattr(relaxed, name)[n : n + 1] for name in ("cost", "row_lower", "row_upper", "values")}
+        held = Solver(
+            Arrays(**{**vars(relaxed), **one, "lower": lower[None], "upper": upper[None]}),
+            self.time_limit_seconds,
+            0.0,
+        ).solve(0)
+        return Solved(held.x if held.x is not None else x, bound, time_limit=late)
