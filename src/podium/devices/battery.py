@@ -85,7 +85,7 @@ def level_rules(
     prefix = initial.removesuffix("_initial_kwh")
     names = (f"{prefix}_min_kwh",) if f"{prefix}_min_kwh" in table.columns else ()
     yield from broken(table, low > high, f"a least {what} below the greatest", *names, f"{prefix}_max_kwh")
-    start, last = table[initial], table.filled(end, low)
+    sound, start, last = low <= high, table[initial], table[end]
     between = f"a level between the least and the greatest {what}"
-    yield from broken(table, (start < low) | (start > high), between, initial, *names, f"{prefix}_max_kwh")
-    yield from broken(table, (last < low) | (last > high), between, end, *names, f"{prefix}_max_kwh")
+    yield from broken(table, sound & ((start < low) | (start > high)), between, initial, *names, f"{prefix}_max_kwh")
+    yield from broken(table, sound & ((last < low) | (last > high)), between, end, *names, f"{prefix}_max_kwh")

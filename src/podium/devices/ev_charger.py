@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -62,7 +61,7 @@ class EvCharger(Device):
             yield from broken(table, table[name] > table["energy_max_kwh"], full, name, "energy_max_kwh")
         above = table["charge_min_kw"] > table["charge_max_kw"]
         yield from broken(table, above, "a least power below the greatest", "charge_min_kw", "charge_max_kw")
-        yield from _moment_rules(table)
+        yield from _moment_rules(table, horizon)
         yield from _short_sessions(table, horizon)
 
     @classmethod
@@ -82,7 +81,7 @@ class EvCharger(Device):
                 short = max(0.0, table["energy_wanted_kwh"][row] - table["energy_arrival_kwh"][row])
                 fixed[charger[row]] += table["shortfall_eur_per_kwh"][row] * short
                 continue
-            _place(step, int(charger[row]), slice(first[row], last[row]), table, row, target[row])
+            _place(step, int(charger[row]), slice(first[row], last[row]), table, int(row), target[row])
         return FlexStore.of(table.ids[chargers], table.pod[chargers], horizon.steps, cost_fixed=fixed, **step)
 
 
@@ -131,16 +130,18 @@ def _chargers(table: DeviceTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     return first, codes
 
 
-def _moment_rules(table: DeviceTable) -> Iterator[Broken]:
+def _moment_rules(table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
     arrival, departure = table["arrival"], table["departure"]
     for row in np.flatnonzero(departure <= arrival):
-        yield Broken(int(row), f"departure {_moment(departure[row])}", f"after the arrival {_moment(arrival[row])}")
+        value = f"departure {_local(departure[row], horizon)}"
+        yield Broken(int(row), value, f"a time after the arrival {_local(arrival[row], horizon)}")
     order = np.lexsort((arrival, pd.factorize(table.ids)[0]))
     earlier, later = order[:-1], order[1:]
     overlap = (table.ids[earlier] == table.ids[later]) & (arrival[later] < departure[earlier])
     for one, two in zip(earlier[overlap], later[overlap], strict=True):
-        gone = f"after the session before it has left at {_moment(departure[one])}"
-        yield Broken(int(two), f"arrival {_moment(arrival[two])} at charger {table.ids[two]!r}", gone)
+        value = f"arrival {_local(arrival[two], horizon)} at charger {table.ids[two]!r}"
+        gone = f"a time at which the session before it has left ({_local(departure[one], horizon)})"
+        yield Broken(int(two), value, gone)
 
 
 def _short_sessions(table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
@@ -154,5 +155,7 @@ def _short_sessions(table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
         yield Broken(int(row), value, wanted, warning=True)
 
 
-def _moment(nanoseconds: np.int64) -> str:
-    return datetime.fromisoformat(str(pd.Timestamp(nanoseconds, tz="UTC"))).isoformat()
+def _local(nanoseconds: np.int64, horizon: Horizon) -> str:
+    """A moment in words, in the zone of the horizon."""
+    stamp = pd.Timestamp(int(nanoseconds), tz="UTC").tz_convert(horizon.time_zone)
+    return stamp.isoformat(timespec="minutes" if stamp.second == 0 else "seconds")
