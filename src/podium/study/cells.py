@@ -177,6 +177,15 @@ def _translated(
     return np.array([*meanings, otherwise])[named.codes], problems
 
 
+_CONTENT = {
+    "flag": "true or false",
+    "profile": "the name of a profile",
+    "clock": "a time of day such as 07:30",
+    "moment": "a time",
+    "text": "text",
+}
+
+
 def words_of(spec: Spec) -> str:
-    """What a number field expects, in words."""
-    return spec.expected if spec.limits else "a number"
+    """What a cell of a field holds, in words."""
+    return _CONTENT.get(spec.role) or (spec.expected if spec.limits else "a number")

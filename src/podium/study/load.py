@@ -20,7 +20,7 @@ from podium.profiles import Profiles
 from podium.study.limits import LIMITS, Limits
 from podium.study.moments import Clock
 from podium.study.rows import Rows, id_problems, judged, moved_chargers, owners, pod_rules, read_rows
-from podium.study.schema import SPEC_FILE, FileRef, Options, StudyFile, read_spec
+from podium.study.schema import SPEC_FILE, FileRef, Options, SpecFile, StudyFile, read_spec
 from podium.study.series import TIME, read_series
 from podium.study.tables import TableFile, open_table
 from podium.study.wording import is_missing, one_of
@@ -54,8 +54,8 @@ def load_study(path: Path | str, limits: Limits = LIMITS) -> Study:
     Raises InputError with every problem of all its files: file and line, value, and what was expected.
     """
     spec_path = _spec_path(Path(path))
-    spec, horizon = read_spec(spec_path, limits)
-    loading = _Loading(spec_path.parent, spec, horizon, limits)
+    loading = _Loading(spec_path.parent, read_spec(spec_path, limits), limits)
+    spec = loading.spec
     with loading.noting():
         portfolio = loading.portfolio()
     with loading.noting():
@@ -78,11 +78,20 @@ class _Loading:
     """A study on its way in: what was found wrong so far, and what is worth knowing."""
 
     folder: Path
-    spec: StudyFile
-    horizon: Horizon
+    said: SpecFile
     limits: Limits
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+
+    @property
+    def spec(self) -> StudyFile:
+        """What study.yaml says."""
+        return self.said.spec
+
+    @property
+    def horizon(self) -> Horizon:
+        """The time axis."""
+        return self.said.horizon
 
     @contextmanager
     def noting(self) -> Iterator[None]:
@@ -92,9 +101,9 @@ class _Loading:
         except InputError as error:
             self.problems.extend(error.problems)
 
-    def open(self, ref: FileRef, key: str) -> TableFile:
+    def open(self, ref: FileRef, *key: str | int) -> TableFile:
         """The file of a key of study.yaml."""
-        return open_table(self.folder, ref, f"{SPEC_FILE}, {key}", self.limits)
+        return open_table(self.folder, ref, self.said.where(*key), self.limits)
 
     def clock(self, ref: FileRef) -> Clock:
         """How a file tells the time."""
@@ -105,7 +114,7 @@ class _Loading:
         devices: dict[str, Rows] = {}
         for kind, ref in self.spec.device_files().items():
             with self.noting():
-                devices[kind] = read_rows(self.open(ref, f"devices.{kind}"), KINDS[kind], "device", self.clock(ref))
+                devices[kind] = read_rows(self.open(ref, "devices", kind), KINDS[kind], "device", self.clock(ref))
         try:
             pods = self._pods()
         except InputError:
@@ -157,9 +166,9 @@ class _Loading:
         names: list[str] = []
         values: list[NDArray[np.float64]] = [np.zeros((0, self.horizon.steps))]
         home: dict[str, str] = {}
-        for ref in self.spec.profiles:
+        for place, ref in enumerate(self.spec.profiles):
             with self.noting():
-                file = self.open(ref, "profiles")
+                file = self.open(ref, "profiles", place)
                 _refuse_without_time(file)
                 self.problems += _profiles_elsewhere(file, home)
                 chosen = [name for name in file.names if name in used and name not in home and name != TIME]

@@ -87,7 +87,7 @@ def _row_by_row(table: Table, name: str, column: Any, clock: Clock) -> NDArray[n
         raise InputError(
             problem
             for expected, rows in wrong.items()
-            for problem in each(rows, table.where, _quoting(name, cells), expected)
+            for problem in each(rows, table.where, _quoting(name, cells), expected, most=1)
         )
     return found
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from podium.devices.device import Broken, Device, DeviceTable, Spec, limit_problems, range_problems, specs
+from podium.devices.device import Broken, Device, DeviceTable, Spec, limit_problems, specs
 from podium.errors import InputError, Problem
 from podium.horizon import Horizon
 from podium.profiles import Profiles
@@ -83,22 +83,18 @@ def read_rows(file: TableFile, model: type[BaseModel], id_field: str, clock: Clo
 
 
 def _column_problems(file: TableFile, keys: Iterable[str], model: type[BaseModel], known: list[str]) -> list[Problem]:
-    needed = [*keys, *(spec.name for spec in specs(model) if spec.required)]
-    problems = [
-        Problem(
-            file.header,
-            f"unknown column {name!r}",
-            one_of(name, [other for other in known if other not in file.names], 30),
-        )
-        for name in file.names
-        if name not in known
+    """Columns that the kind does not have, and columns that it needs."""
+    absent = [name for name in known if name not in file.names]
+    unknown = [name for name in file.names if name not in known]
+    needed = dict.fromkeys(keys, "an id") | {spec.name: words_of(spec) for spec in specs(model) if spec.required}
+    return [
+        *(Problem(file.header, f"unknown column {name!r}", one_of(name, absent, 30)) for name in unknown),
+        *(
+            Problem(file.header, f"column {is_missing(name)}", f"{words} in each row")
+            for name, words in needed.items()
+            if name in absent
+        ),
     ]
-    problems += [
-        Problem(file.header, f"column {is_missing(name)}", "a column of that name")
-        for name in needed
-        if name not in file.names
-    ]
-    return problems
 
 
 def _absent(spec: Spec, rows: int) -> NDArray[Any]:
@@ -264,7 +260,7 @@ def judged(rows: Rows, kind: type[Device], pod: NDArray[np.int64], profiles: Pro
     if (np.diff(pod) < 0).any():
         table = table.take(order)
     verdict = Judged(table, [], [])
-    found = range_problems(kind, table, horizon) if rows.sound else _limits_alone(table, kind)
+    found = _broken(table, horizon) if rows.sound else _limits_alone(table)
     for item in islice(found, RULES_MOST):
         where = rows.table.where(int(order[item.row]))
         if item.warning:
@@ -274,8 +270,16 @@ def judged(rows: Rows, kind: type[Device], pod: NDArray[np.int64], profiles: Pro
     return verdict
 
 
-def _limits_alone(table: DeviceTable, kind: type[Device]) -> Iterator[Broken]:
+def _broken(table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
+    """Limits of single numbers, and rules between the numbers of rows that keep them."""
+    outside = list(islice(_limits_alone(table), RULES_MOST))
+    yield from outside
+    rows = {item.row for item in outside}
+    yield from (item for item in table.kind.rules(table, horizon) if item.row not in rows)
+
+
+def _limits_alone(table: DeviceTable) -> Iterator[Broken]:
     """Limits of single numbers: what can be said although other cells are wrong."""
-    for spec in specs(kind):
+    for spec in specs(table.kind):
         if spec.role == "number":
             yield from limit_problems(spec, table)

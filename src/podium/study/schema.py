@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,6 +30,7 @@ from podium.study.place import refuse_large
 from podium.study.wording import is_missing, one_of
 
 SPEC_FILE = "study.yaml"
+KeyPath = tuple[str | int, ...]
 _STRICT = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
@@ -121,7 +123,7 @@ class StudyFile(BaseModel):
     """Length in local calendar days (92, 96 or 100 quarter-hours)."""
     hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Length in hours; instead of `days`."""
-    step_minutes: int = Field(default=15, ge=1, le=60)
+    step_minutes: Literal[1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60] = 15
     """Length of a step, min; divides 60."""
     pods: FileRef
     """Table of PODs."""
@@ -182,33 +184,42 @@ def study_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Podium study"}
 
 
-def read_spec(path: Path, limits: Limits = LIMITS) -> tuple[StudyFile, Horizon]:
-    """study.yaml and the horizon it describes; raises InputError with every problem and its line."""
+@dataclass(frozen=True)
+class SpecFile:
+    """study.yaml as read: what it says, the horizon it describes, and the line of each key."""
+
+    spec: StudyFile
+    horizon: Horizon
+    lines: Mapping[KeyPath, int]
+
+    def where(self, *key: str | int) -> str:
+        """Place of a key, such as `study.yaml, line 9`."""
+        return _where(key, self.lines)
+
+
+def read_spec(path: Path, limits: Limits = LIMITS) -> SpecFile:
+    """study.yaml; raises InputError with every problem and its line."""
     refuse_large(path, path.name, limits.yaml_bytes)
     content, lines = _read_yaml(path)
+    spec = spec_of(content, lines)
     try:
-        spec = StudyFile.model_validate(content)
-    except ValidationError as error:
-        raise InputError(_in_words(found, path.name, lines) for found in error.errors()) from None
-    try:
-        return spec, spec.horizon()
+        return SpecFile(spec, spec.horizon(), lines)
     except InputError as error:
-        raise InputError(
-            Problem(
-                _where(path.name, (_horizon_key(problem.where, problem.value),), lines),
-                problem.value,
-                problem.expected,
-            )
-            for problem in error.problems
-        ) from None
+        raise InputError(_with_line(problem, lines) for problem in error.problems) from None
 
 
-def _horizon_key(where: str, value: str) -> str:
-    """The key that a problem of the horizon comes from."""
-    return "step_minutes" if where == "horizon" and value.startswith("step_minutes") else where
+def _with_line(problem: Problem, lines: Mapping[KeyPath, int]) -> Problem:
+    """A problem of the horizon, whose `where` is a key."""
+    value = f"{problem.where} {problem.value}" if problem.value.startswith("'") else problem.value
+    return Problem(_where((problem.where,), lines), value, problem.expected)
 
 
-Path_ = tuple[str | int, ...]
+def spec_of(content: Any, lines: Mapping[KeyPath, int] | None = None) -> StudyFile:
+    """The keys of study.yaml, checked; `lines` has the line of each. Raises InputError with every problem."""
+    try:
+        return StudyFile.model_validate(content)
+    except ValidationError as error:
+        raise InputError(_in_words(found, lines or {(): 1}) for found in error.errors()) from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -227,12 +238,12 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _read_yaml(path: Path) -> tuple[Any, dict[Path_, int]]:
+def _read_yaml(path: Path) -> tuple[Any, dict[KeyPath, int]]:
     """Content of a YAML file, and the line of each key path."""
     try:
         loader = _Loader(path.read_text(encoding="utf-8-sig"))
         node = loader.get_single_node()
-        lines: dict[Path_, int] = {(): 1}
+        lines: dict[KeyPath, int] = {(): 1}
         problems = list(_note_lines(node, (), lines, path.name))
         content = loader.construct_document(node) if node is not None else {}
     except UnicodeDecodeError:
@@ -254,7 +265,7 @@ def _yaml_problem(error: yaml.MarkedYAMLError, name: str) -> Problem:
     return Problem(f"{name}, line {line}", value, expected or "YAML: 'key: value', indented by spaces")
 
 
-def _note_lines(node: yaml.Node | None, at: Path_, lines: dict[Path_, int], name: str) -> list[Problem]:
+def _note_lines(node: yaml.Node | None, at: KeyPath, lines: dict[KeyPath, int], name: str) -> list[Problem]:
     """Write the line of each key into `lines`; returns keys that stand twice."""
     problems: list[Problem] = []
     if isinstance(node, yaml.MappingNode):
@@ -277,28 +288,28 @@ def _note_lines(node: yaml.Node | None, at: Path_, lines: dict[Path_, int], name
     return problems
 
 
-def _in_words(found: ErrorDetails, name: str, lines: Mapping[Path_, int]) -> Problem:
+def _in_words(found: ErrorDetails, lines: Mapping[KeyPath, int]) -> Problem:
     """A pydantic error as a problem with its line."""
-    at: Path_ = tuple(found["loc"])
+    at: KeyPath = tuple(found["loc"])
     key = ".".join(str(part) for part in at)
-    where = _where(name, at, lines)
     if found["type"] == "extra_forbidden":
         what = "kind of device" if at[:-1] == ("devices",) else "key"
-        return Problem(where, f"unknown {what} {at[-1]!r}", one_of(str(at[-1]), _known(at[:-1]), most=20))
+        value = f"unknown {what} {at[-1]!r}"
+        return Problem(_where(at, lines), value, one_of(str(at[-1]), _known(at[:-1]), most=20))
     if found["type"] == "missing":
-        return Problem(_where(name, at[:-1], lines), is_missing(key), f"a line '{at[-1]}: ...'")
+        return Problem(_where(at[:-1], lines), is_missing(key), f"a line '{at[-1]}: ...'")
     expected = found["msg"].removeprefix("Input should be ").replace("valid string", "text (in quotes if need be)")
     value = "empty" if found["input"] is None else repr(found["input"])
-    return Problem(where, f"{key} {value}", expected)
+    return Problem(_where(at, lines), f"{key} {value}", expected)
 
 
-def _where(name: str, at: Path_, lines: Mapping[Path_, int]) -> str:
+def _where(at: KeyPath, lines: Mapping[KeyPath, int]) -> str:
     while at not in lines:
         at = at[:-1]
-    return f"{name}, line {lines[at]}" if at else name
+    return f"{SPEC_FILE}, line {lines[at]}" if at else SPEC_FILE
 
 
-def _known(at: Path_) -> list[str]:
+def _known(at: KeyPath) -> list[str]:
     """The keys that may stand at a place of study.yaml."""
     if not at:
         return list(StudyFile.model_fields)

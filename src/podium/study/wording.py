@@ -23,9 +23,10 @@ def one_of(name: str, known: Iterable[str], most: int = 8) -> str:
     "one of 'charge_max_kw', 'pod'"
     """
     choices = list(known)
-    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.75)
+    folded = {choice.casefold(): choice for choice in choices}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1)
     if near:
-        return repr(near[0])
+        return repr(folded[near[0]])
     return f"one of {listed(choices, most)}" if choices else "none"
 
 
