@@ -28,21 +28,27 @@ class Solved:
     time_limit: bool = False
 
 
+class _Highs(highspy.Highs):
+    """HiGHS that prints nothing: its banner would come out while the callbacks are set up, before any option is."""
+
+    def __init__(self) -> None:
+        highspy.Highs.__init__(self)
+
+    def enableCallbacks(self) -> None:  # noqa: N802
+        """Silence, and no callbacks: none is used."""
+        self.silent()
+
+
 class Solver:
     """One HiGHS instance for the PODs of a batch, one after the other."""
 
     def __init__(self, arrays: Arrays, time_limit_seconds: float, mip_gap: float) -> None:
         self.arrays = arrays
-        self.highs = highspy.Highs()
-        options = {
-            "output_flag": False,
-            "threads": 1,
-            "random_seed": 0,
-            "presolve": "off",
-            "mip_rel_gap": mip_gap,
-        }
-        for name, value in options.items():
-            self.highs.setOptionValue(name, value)
+        self.highs = _Highs()
+        self.highs.setOptionValue("threads", 1)
+        self.highs.setOptionValue("random_seed", 0)
+        self.highs.setOptionValue("presolve", "off")
+        self.highs.setOptionValue("mip_rel_gap", mip_gap)
         self.time_limit_seconds = time_limit_seconds
         self.loaded = -1
         self.columns = np.arange(arrays.cost.shape[1], dtype=np.int32)
