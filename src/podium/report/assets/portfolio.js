@@ -1,0 +1,128 @@
+// The portfolio's charts.
+
+const rows = portfolio.steps;
+const anyNumber = (values) => values.some((value) => value !== null);
+const sameRow = (one, other) => one.every((value, k) => value === other[k]);
+
+function flexibilityChart(host) {
+  const series = [{ name: "Aggregated bound", look: "band", values: [rows.min_kw, rows.max_kw] }];
+  if (anyNumber(rows.virtus_max_kw)) {
+    series.push({ name: "Optimised bound", look: "bounds", values: [rows.virtus_min_kw, rows.virtus_max_kw] });
+  }
+  series.push({ name: "Baseline", look: "plain", values: rows.baseline_kw }, { name: "Position (plan)", look: "main", values: rows.position_kw });
+  new StepChart(host, {
+    title: "Aggregated and optimised flexibility bound", height: 384, series,
+    panels: [{ label: "Net power (+ withdraws)", quantity: "power" }],
+  });
+}
+
+function positionChart(host) {
+  new StepChart(host, {
+    title: "Position against price", height: 384,
+    panels: [{ label: "Net power (+ withdraws)", quantity: "power", share: 0.62 }, { label: "Market price", unit: "EUR/MWh", share: 0.38 }],
+    series: [
+      { name: "Position (plan)", look: "bar", values: rows.position_kw },
+      { name: "Baseline", look: "plain", values: rows.baseline_kw },
+      { name: "Price", look: "ink", values: rows.buy_eur_per_mwh, panel: 1 },
+    ],
+  });
+}
+
+function profitChart(host) {
+  const perPod = rows.profit_eur.map((value) => (value === null ? null : value / portfolio.pods));
+  let sum = 0;
+  const total = rows.profit_eur.map((value) => (sum += value ?? 0));
+  const counted = perPod.filter((value) => value !== null);
+  const mean = counted.reduce((all, value) => all + value, 0) / Math.max(counted.length, 1);
+  const series = [
+    { name: "Mean profit per POD", look: "bar", values: perPod },
+    { name: "Mean over all steps", look: "ink", values: perPod.map(() => mean) },
+    { name: "Portfolio, cumulated", look: "main", values: total, panel: 1, ends: true, initial: 0 },
+  ];
+  if (anyNumber(rows.virtus_profit_eur)) {
+    series.splice(2, 0, { name: "Reference method reports, per POD", look: "thin", hidden: true,
+      values: rows.virtus_profit_eur.map((value) => (value === null ? null : value / portfolio.pods)) });
+  }
+  new StepChart(host, {
+    title: "Mean optimised profit per step", height: 384, series,
+    panels: [{ label: "Per POD and step", unit: "EUR", decimals: 4, share: 0.55 }, { label: "Portfolio, cumulated", unit: "EUR", decimals: 2, share: 0.45 }],
+  });
+}
+
+function priceChart(host) {
+  const one = sameRow(rows.buy_eur_per_mwh, rows.sell_eur_per_mwh);
+  const series = [{ name: one ? "Buying and selling" : "Buying", look: "main", values: rows.buy_eur_per_mwh }];
+  if (!one) series.push({ name: "Selling", look: "ink", values: rows.sell_eur_per_mwh });
+  if (rows.production_eur_per_mwh.some(Boolean)) series.push({ name: "Production (reference method)", look: "thin", values: rows.production_eur_per_mwh });
+  new StepChart(host, { title: "Market price", height: 384, series, panels: [{ label: "Price", unit: "EUR/MWh" }] });
+}
+
+/** A chart that is not over time: `draw` gives traces and layout for the colours of the moment. */
+class PlainChart {
+  constructor(host, title, height, draw) {
+    this.plot = make("div", { className: "plot", style: `height:${height}px`, role: "img", ariaLabel: title });
+    host.replaceChildren(make("header", {}, make("h3", { textContent: title })), this.plot);
+    host.hidden = false;
+    this.describe = draw;
+    this.draw();
+    new ResizeObserver(() => { if (this.plot.clientWidth) Plotly.Plots.resize(this.plot); }).observe(this.plot);
+    charts.add(this);
+  }
+  draw() {
+    const { traces, layout } = this.describe();
+    Plotly.react(this.plot, traces, {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, dragmode: false, separators: ".,",
+      font: { family: style("--font"), size: 11, color: style("--muted") }, hoverlabel: { font: { family: style("--font") } }, ...layout,
+    }, CONFIG);
+  }
+  read() {}
+  rezoom() {}
+}
+
+const axisLook = (text) => ({
+  title: { text, standoff: 6, font: { size: 11 } }, gridcolor: style("--grid"), zeroline: false, fixedrange: true, separatethousands: true,
+  exponentformat: "none", automargin: true,
+});
+
+function roundsChart(host) {
+  const rounds = portfolio.rounds;
+  if (rounds.length < 2) return;
+  const x = rounds.map((each) => each.round);
+  const line = (name, key, color, dash) => ({
+    type: "scatter", mode: "lines+markers", name, x, y: rounds.map((each) => each[key]), line: { color: style(color), dash, width: 2 }, marker: { size: 4 },
+    hovertemplate: `${name}, round %{x}: %{y:,.2f} EUR<extra></extra>`,
+  });
+  new PlainChart(host, "Bound and profit by round", 260, () => ({
+    traces: [line("Bound", "bound_eur", "--muted", "dot"), line("Profit", "profit_eur", "--accent", "solid")],
+    layout: {
+      margin: { l: 60, r: 14, t: 26, b: 40 }, xaxis: { ...axisLook("Round"), nticks: 8, tickformat: "d" }, yaxis: axisLook("EUR"), hovermode: "closest",
+      showlegend: true, legend: { orientation: "h", x: 0, y: 1.14 },
+    },
+  }));
+}
+
+const TIME_LOOKS = [["--accent", "solid"], ["--ink", "solid"], ["--muted", "dash"], ["--muted", "dot"]];
+
+function timesChart(host) {
+  const solvers = portfolio.times;
+  if (!solvers.length) return;
+  const ms = (values) => values.map((value) => Math.max(value * 1e3, 1e-4));
+  new PlainChart(host, "Time of level 1, by solver and by POD", 384, () => {
+    const traces = solvers.flatMap((each, i) => {
+      const [color, dash] = [style(TIME_LOOKS[i % 4][0]), TIME_LOOKS[i % 4][1]];
+      const [low, q1, median, q3, high] = ms(each.box);
+      return [
+        { type: "box", orientation: "h", y: [each.solver], lowerfence: [low], q1: [q1], median: [median], q3: [q3], upperfence: [high], width: 0.5,
+          line: { color, width: 1.5 }, fillcolor: style("--band"), hoverinfo: "x", xhoverformat: ",.3f", name: each.solver },
+        { type: "scatter", mode: "lines", x: ms(each.sorted), y: each.rank, xaxis: "x", yaxis: "y2", line: { color, dash, width: 2 }, name: each.solver,
+          hovertemplate: `${each.solver.replaceAll("<", "&lt;")}: %{y:,} PODs within %{x:,.3f} ms<extra></extra>` },
+      ];
+    });
+    return { traces, layout: {
+      margin: { l: 62, r: 14, t: 8, b: 40 }, hovermode: "closest",
+      xaxis: { ...axisLook("Time per POD, ms"), type: "log", dtick: 1, anchor: "y2", tickformat: ",~g" },
+      yaxis: { ...axisLook(""), domain: [0.62, 1], type: "category", autorange: "reversed" },
+      yaxis2: { ...axisLook("PODs"), domain: [0, 0.54], rangemode: "tozero" },
+    } };
+  });
+}
