@@ -1,0 +1,267 @@
+"""Example studies: written from the bundled prices and profiles, always the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from podium.devices import KINDS
+from podium.errors import InputError, Problem, listed
+from podium.horizon import Horizon
+from podium.portfolio import Pod
+from podium.study.schema import SPEC_FILE
+from podium.study.simbench import PRICE_NOTICE, PROFILE_NOTICE
+from podium.study.simbench_profiles import (
+    bundled_profiles,
+    charger_rows,
+    ev_sessions,
+    heat_pump_rows,
+    padded,
+    profiles_at,
+)
+from podium.study.smard import bundled_prices
+from podium.study.write import StudyParts, write_study
+
+TIME_ZONE = "Europe/Rome"
+MARKET_ZONE = "IT-North"
+PEAK_RATE_EUR_PER_KWH, OFF_PEAK_RATE_EUR_PER_KWH = 0.235, 0.205
+"""Italian two-rate retail tariff: F1 is Monday to Friday from 08:00 to 19:00."""
+
+EXAMPLES = {
+    "one-home": "One home with PV and a battery on a summer day: small enough to read",
+    "dst-days": "Six PODs over the days on which the clocks change: 23 h, and 25 h in the folder `autumn`",
+    "it-north-200": "200 mixed PODs in Northern Italy on 2018-03-13, with the prices of that day",
+}
+"""Name -> what it shows."""
+
+
+def write_example(name: str, directory: str | Path) -> Path:
+    """Write an example's study folder, which must be new or empty; returns it. Raises InputError otherwise."""
+    from podium.study.it_north import it_north_200
+
+    makers: dict[str, Callable[[Path], None]] = {
+        "one-home": _one_home,
+        "dst-days": _dst_days,
+        "it-north-200": lambda folder: _write(it_north_200(), folder),
+    }
+    if name not in makers:
+        raise InputError(Problem("example", repr(name), f"one of {listed(EXAMPLES)}"))
+    folder = Path(directory)
+    makers[name](folder)
+    return folder
+
+
+@dataclass
+class Draft:
+    """A study in the making: rows of PODs and devices, and the series that they refer to."""
+
+    name: str
+    horizon: Horizon
+    days: int
+    pods: list[dict[str, Any]] = field(default_factory=list)
+    devices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    series: dict[str, pd.Series[float]] = field(default_factory=dict)
+    """Profiles of the study's own; SimBench's are found by their names."""
+
+    def pod(self, pod: str, **fields: Any) -> None:
+        """A POD with the given fields."""
+        self.pods.append({"pod": pod, **fields})
+
+    def device(self, kind: str, device: str, pod: str, **fields: Any) -> None:
+        """A device of a kind behind a POD."""
+        self.devices.setdefault(kind, []).append({"device": device, "pod": pod, **fields})
+
+    def heat_pump(self, device: str, pod: str, profile: str, kw: float) -> None:
+        """A heat pump with the heat demand behind a SimBench profile (docs/importing.md)."""
+        frame = pd.DataFrame({"device": [device], "pod": [pod], "profile": [profile], "kw": [kw]})
+        self._extend("heat_pump", heat_pump_rows(frame))
+
+    def charger(self, device: str, pod: str, kw: float, sessions: pd.DataFrame, **fields: Any) -> None:
+        """A charger with sessions (columns arrival, departure, power, energy: per kW of the charger)."""
+        frame = pd.DataFrame({"device": [device], "pod": [pod], "profile": ["own"], "kw": [kw]})
+        self._extend("ev_charger", charger_rows(frame, sessions.assign(profile="own")).assign(**fields))
+
+    def _extend(self, kind: str, rows: pd.DataFrame) -> None:
+        records = [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+        self.devices.setdefault(kind, []).extend(records)
+
+    def parts(self) -> StudyParts:
+        """The study with the profiles that it uses and the market prices of its days."""
+        spec = {
+            "name": self.name,
+            "time_zone": TIME_ZONE,
+            "start": self.horizon.times[0].date().isoformat(),
+            "days": self.days,
+            "step_minutes": self.horizon.step_minutes,
+        }
+        pods = _in_order(pd.DataFrame(self.pods), ["pod", *Pod.model_fields])
+        devices = {
+            kind: _in_order(pd.DataFrame(rows), ["device", "pod", *KINDS[kind].model_fields])
+            for kind, rows in self.devices.items()
+        }
+        prices = market_prices(self.horizon).to_frame("price_eur_per_mwh")
+        return StudyParts(spec, pods, devices, self._profiles(), prices)
+
+    def _profiles(self) -> pd.DataFrame:
+        rows = [row for table in (self.pods, *self.devices.values()) for row in table]
+        named = {row[key] for row in rows for key in row if key.endswith("profile") and row[key] is not None}
+        relative = bundled_profiles()
+        known = [str(name) for name in relative.columns if name in named]
+        return profiles_at(relative[known], self.horizon.times).assign(**self.series)
+
+
+def _in_order(table: pd.DataFrame, fields: list[str]) -> pd.DataFrame:
+    """The columns of a table in the order in which its fields are declared."""
+    return table[[name for name in dict.fromkeys(fields) if name in table.columns]]
+
+
+def market_prices(horizon: Horizon) -> pd.Series[float]:
+    """Hourly day-ahead prices of Northern Italy over the horizon, EUR/MWh."""
+    prices = bundled_prices(MARKET_ZONE, horizon.start, horizon.end)
+    return prices.set_axis(pd.DatetimeIndex(prices.index).tz_convert(TIME_ZONE), axis="index")
+
+
+def two_rate_tariff(horizon: Horizon) -> pd.Series[float]:
+    """EUR/kWh: the peak rate in F1 (Monday to Friday, 08:00 to 19:00), the off-peak rate otherwise."""
+    times = horizon.times
+    peak = (times.day_of_week < 5) & (times.hour >= 8) & (times.hour < 19)
+    rates = np.where(peak, PEAK_RATE_EUR_PER_KWH, OFF_PEAK_RATE_EUR_PER_KWH)
+    return pd.Series(rates, index=times)
+
+
+def _write(draft: Draft, folder: Path) -> None:
+    write_study(draft.parts(), folder)
+    (folder / "SOURCES.md").write_text(PROFILE_NOTICE + PRICE_NOTICE, encoding="utf-8")
+
+
+ONE_HOME = """\
+# A study is this file and the tables that it names. Lines that begin with # are for the reader.
+name: One home
+time_zone: Europe/Rome   # IANA name; days are local days, with 92, 96 or 100 quarter-hours
+start: 2018-07-17        # first day, from local midnight
+days: 1
+step_minutes: 15
+
+pods: pods.csv           # the connection: tariff (EUR/kWh), and at most 3 kW from the grid
+
+devices:                 # one table per kind; `device` is its id, `pod` where it stands
+  fixed_load: fixed_load.csv   # power = profile x scale_kw
+  pv: pv.csv                   # the same; the sign comes from the kind
+  battery: battery.csv         # powers in kW, energies in kWh, efficiencies one way (0.95, not 95)
+
+profiles: profiles.csv   # `time` is the start of a step, with its offset from UTC; then a column per profile
+prices: prices.csv       # market, EUR/MWh; hourly prices are held constant over the quarter-hours
+
+options:
+  method: exact          # or virtus: the reference method
+"""
+
+
+def _one_home(folder: Path) -> None:
+    horizon = Horizon.days("2018-07-17", 1, 15, TIME_ZONE)
+    draft = Draft("One home", horizon, 1, series={"two_rates": two_rate_tariff(horizon)})
+    draft.pod("home", buy_profile="two_rates", sell_eur_per_kwh=0.06, withdrawal_max_kw=3.0)
+    draft.device("fixed_load", "household", "home", profile="H0-A", scale_kw=2.5)
+    draft.device("pv", "roof", "home", profile="PV5", scale_kw=4.0)
+    draft.device(
+        "battery",
+        "battery",
+        "home",
+        charge_max_kw=2.5,
+        discharge_max_kw=2.5,
+        energy_max_kwh=7.0,
+        energy_min_kwh=0.7,
+        energy_initial_kwh=2.0,
+        charge_efficiency=0.95,
+        discharge_efficiency=0.95,
+        wear_eur_per_kwh=0.02,
+    )
+    _write(draft, folder)
+    (folder / SPEC_FILE).write_text(ONE_HOME, encoding="utf-8")
+
+
+def _dst_days(folder: Path) -> None:
+    _write(_clock_change("Summer time begins", "2018-03-24"), folder)
+    _write(_clock_change("Summer time ends", "2018-10-27"), folder / "autumn")
+
+
+def _clock_change(name: str, first_day: str) -> Draft:
+    """Two days, of which the second has 92 or 100 quarter-hours; devices with daily windows and allowances."""
+    horizon = Horizon.days(first_day, 2, 15, TIME_ZONE)
+    draft = Draft(name, horizon, 2, series={"two_rates": two_rate_tariff(horizon)})
+    retail = {"buy_profile": "two_rates", "sell_eur_per_kwh": 0.06}
+    draft.pod("home-ev", **retail, withdrawal_max_kw=6.0)
+    draft.device("fixed_load", "home-ev load", "home-ev", profile="H0-C", scale_kw=3.0)
+    draft.device("pv", "home-ev roof", "home-ev", profile="PV3", scale_kw=4.0)
+    draft.charger("home-ev charger", "home-ev", 3.7, _nights(horizon), shortfall_eur_per_kwh=0.5)
+    draft.pod("home-heat", **retail, withdrawal_max_kw=6.0)
+    draft.device("fixed_load", "home-heat load", "home-heat", profile="H0-A", scale_kw=2.0)
+    draft.heat_pump("home-heat pump", "home-heat", "Soil_Alternative_2", 2.5)
+    draft.pod("shop", **retail, withdrawal_max_kw=25.0, peak_eur_per_kw=0.1)
+    draft.device("fixed_load", "shop load", "shop", profile="G4-A", scale_kw=15.0)
+    draft.device("curtailable_load", "shop cooling", "shop", profile="G5-A", scale_kw=6.0, **EVENING_CUT)
+    draft.pod("factory", buy_eur_per_kwh=0.16, sell_eur_per_kwh=0.05, withdrawal_max_kw=400.0)
+    draft.device("fixed_load", "factory load", "factory", profile="G3-A", scale_kw=200.0)
+    draft.device("shiftable_load", "factory mill", "factory", profile="G3-M", scale_kw=120.0, **NIGHT_SHIFT)
+    draft.device("chp", "factory CHP", "factory", heat_profile="G3-A", heat_scale_kw=180.0, **SMALL_CHP)
+    draft.pod("wind-farm")
+    draft.device("wind", "wind-farm turbines", "wind-farm", profile="WP4", scale_kw=2000.0)
+    draft.pod("storage")
+    draft.device("battery", "storage battery", "storage", **DAILY_BATTERY)
+    return draft
+
+
+EVENING_CUT = {
+    "curtailable_fraction": 0.4,
+    "curtailable_from": "17:00",
+    "curtailable_to": "21:00",
+    "curtailable_energy_kwh_per_day": 2.0,
+    "curtailment_eur_per_kwh": 0.04,
+}
+NIGHT_SHIFT = {
+    "shift_down_fraction": 0.3,
+    "shift_up_fraction": 0.5,
+    "shiftable_from": "22:00",
+    "shiftable_to": "06:00",
+}
+SMALL_CHP = {
+    "electric_max_kw": 100.0,
+    "heat_ratio": 1.3,
+    "heat_store_max_kwh": 400.0,
+    "heat_store_initial_kwh": 200.0,
+    "heat_store_loss_per_hour": 0.005,
+    "boiler_max_kw": 200.0,
+    "boiler_eur_per_kwh": 0.035,
+    "fuel_eur_per_kwh": 0.085,
+}
+DAILY_BATTERY = {
+    "charge_max_kw": 500.0,
+    "discharge_max_kw": 500.0,
+    "energy_max_kwh": 1000.0,
+    "energy_initial_kwh": 500.0,
+    "charge_efficiency": 0.95,
+    "discharge_efficiency": 0.94,
+    "wear_eur_per_kwh": 0.004,
+    "cycles_max_per_day": 1.0,
+}
+
+
+def _nights(horizon: Horizon) -> pd.DataFrame:
+    """A car that stands from 19:00 to 07:00, also in the night in which the clocks change; 2 h of charging."""
+    arrival = pd.DatetimeIndex(horizon.times[(horizon.minute_of_day == 19 * 60)])
+    departure = arrival.normalize() + pd.DateOffset(days=1, hours=7)
+    return pd.DataFrame({"arrival": arrival, "departure": departure, "power": 1.0, "energy": 2.0})
+
+
+def home_charges(first_day: str, days: int) -> pd.DataFrame:
+    """The charges of SimBench's home chargers on some days: `ev_sessions`, with `kwh` at the charger's own size."""
+    relative = bundled_profiles().filter(like="HLS_")
+    horizon = Horizon.days(first_day, days, 15, TIME_ZONE)
+    sessions = ev_sessions(profiles_at(relative, padded(horizon).times), horizon)
+    size_kw = sessions["profile"].str.rsplit("_").str[-1].astype(float)  # HLS_A_11.0: 11 kW
+    return sessions.assign(kwh=sessions["energy"] * size_kw)
