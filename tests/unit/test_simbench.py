@@ -16,6 +16,7 @@ import yaml
 
 from podium.errors import InputError
 from podium.horizon import Horizon
+from podium.study import load_study
 from podium.study.simbench import import_simbench
 from podium.study.simbench_profiles import (
     bundled_profiles,
@@ -154,6 +155,8 @@ def test_a_grid_becomes_a_study_folder(tmp_path: Path) -> None:
     """1-LV-rural1--2: 13 buses with loads; 8 PV plants, and 5 that SimBench hides in its storage elements."""
     made = import_simbench("1-LV-rural1--2-sw", tmp_path / "grid")
     header, tables = read_study(tmp_path / "grid")
+    study = load_study(tmp_path / "grid")
+    assert (len(study.portfolio), study.portfolio.device_count) == (13, 42)
     assert made.pods == len(tables["pods"]) == 13
     assert made.devices == {"fixed_load": 13, "pv": 13, "heat_pump": 8, "battery": 5, "ev_charger": 4}
     assert (str(header["start"]), header["days"], header["time_zone"]) == ("2018-05-16", 1, "Europe/Berlin")
@@ -192,7 +195,7 @@ def test_an_unknown_grid_and_a_used_folder_are_refused(tmp_path: Path) -> None:
 
 def test_a_used_folder_is_refused_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("mine")
-    with pytest.raises(InputError, match="not empty; expected a new or empty folder"):
+    with pytest.raises(InputError, match="is not empty; expected a new or empty folder"):
         import_simbench("1-LV-rural1--2-sw", tmp_path)
     with pytest.raises(InputError, match="start 'tomorrow'; expected a date"):
         import_simbench("1-LV-rural1--2-sw", tmp_path / "new", "tomorrow")

@@ -7,8 +7,6 @@ relative profile (simbench_profiles.py). docs/importing.md says what becomes wha
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from podium.errors import InputError, Problem
 from podium.horizon import Horizon
@@ -33,13 +30,14 @@ from podium.study.simbench_profiles import (
     utc_index,
 )
 from podium.study.smard import bundled_prices, bundled_years
+from podium.study.write import StudyParts, write_study
 
 DEFAULT_START = "2018-05-16"
 """A Wednesday whose day-ahead prices come with Podium."""
 BATTERY_WEAR_EUR_PER_KWH = 0.03
 BUY_EUR_PER_KWH, SELL_EUR_PER_KWH = 0.28, 0.08
 
-NOTICE = """\
+PROFILE_NOTICE = """\
 # Source and licence of the data in this folder
 
 Grid and profiles: SimBench (https://www.simbench.net; University of Kassel, Fraunhofer IEE, RWTH Aachen
@@ -89,7 +87,8 @@ def import_simbench(
     known, or the package `simbench` is not installed.
     """
     folder = Path(out_dir)
-    _refuse_used(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(Problem(str(folder), "is not empty", "a new or empty folder"))
     horizon = Horizon.days(_day(start or DEFAULT_START), days, STEP_MINUTES, TIME_ZONE)
     elements, relative = _grid(code)
     tables = _tables(elements, relative, horizon)
@@ -98,8 +97,8 @@ def import_simbench(
     priced = {stamp.year for stamp in horizon.times} <= set(bundled_years())
     if priced:
         prices = bundled_prices(zone, horizon.start, horizon.end)
-        tables["prices"] = _stamped(prices.to_frame("price_eur_per_mwh"))
-    _write_study(folder, code, horizon, days, tables)
+        tables["prices"] = prices.to_frame("price_eur_per_mwh")
+    _write(code, folder, horizon, days, tables)
     return ImportedStudy(folder, len(tables["pods"]), counts, priced)
 
 
@@ -108,14 +107,6 @@ def _day(start: str | date) -> date:
         return start if isinstance(start, date) else date.fromisoformat(start)
     except ValueError:
         raise InputError(Problem("SimBench", f"start {start!r}", "a date such as 2018-05-16")) from None
-
-
-def _stamped(table: pd.DataFrame) -> pd.DataFrame:
-    """The index as a first column `time`, local ISO stamps."""
-    local = pd.DatetimeIndex(table.index).tz_convert(TIME_ZONE)
-    out = table.reset_index(drop=True)
-    out.insert(0, "time", [stamp.isoformat() for stamp in local])
-    return out
 
 
 def _grid(code: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -235,7 +226,7 @@ def _tables(elements: pd.DataFrame, relative: pd.DataFrame, horizon: Horizon) ->
         tables["ev_charger"] = charger_rows(cars, ev_sessions(around[sorted(set(cars["profile"]))], horizon))
     magnitudes = {name: column if name in given else column.clip(lower=0.0) for name, column in profiles.items()}
     shown = pd.DataFrame(magnitudes).drop(columns=[name for name in profiles if _CAR.match(str(name))])
-    return {kind: table for kind, table in tables.items() if len(table)} | {"profiles": _stamped(shown)}
+    return {kind: table for kind, table in tables.items() if len(table)} | {"profiles": shown}
 
 
 def _profiled(rows: pd.DataFrame) -> pd.DataFrame:
@@ -282,50 +273,18 @@ def _natural_key(name: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name))
 
 
-def _refuse_used(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(Problem(str(folder), "exists and is not empty", "a new or empty folder"))
-
-
-def _write_study(folder: Path, code: str, horizon: Horizon, days: int, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Write everything aside, then put it in place at once."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        names = {kind: _write_table(aside, kind, table) for kind, table in tables.items()}
-        (aside / "study.yaml").write_text(_study_text(code, horizon, days, names), encoding="utf-8")
-        notice = NOTICE + (PRICE_NOTICE if "prices" in tables else "")
-        (aside / "SOURCES.md").write_text(notice, encoding="utf-8")
-        aside.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        aside.rename(folder)
-    except OSError as error:
-        raise InputError(Problem(str(folder), error.strerror or str(error), "a place to write to")) from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _write_table(folder: Path, name: str, table: pd.DataFrame) -> str:
-    if len(table) > _ROWS_IN_CSV:
-        table.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
-        return f"{name}.parquet"
-    table.to_csv(folder / f"{name}.csv", index=False)
-    return f"{name}.csv"
-
-
-def _study_text(code: str, horizon: Horizon, days: int, names: Mapping[str, str]) -> str:
-    devices = {kind: file for kind, file in names.items() if kind not in ("pods", "profiles", "prices")}
-    header: dict[str, Any] = {
+def _write(code: str, folder: Path, horizon: Horizon, days: int, tables: dict[str, pd.DataFrame]) -> None:
+    """The study folder, in Parquet where it is large, and where its data come from."""
+    spec = {
         "name": f"SimBench {code}",
         "time_zone": horizon.time_zone,
-        "start": horizon.start.date(),
+        "start": horizon.times[0].date().isoformat(),
         "days": days,
         "step_minutes": horizon.step_minutes,
-        "pods": names["pods"],
-        "devices": devices,
-        "profiles": names["profiles"],
     }
-    header |= {"prices": names["prices"]} if "prices" in names else {}
-    comment = "# Made from SimBench (ODbL 1.0, see SOURCES.md); docs/importing.md says how.\n"
-    return comment + yaml.safe_dump(header, sort_keys=False)
+    devices = {kind: table for kind, table in tables.items() if kind not in ("pods", "profiles", "prices")}
+    parts = StudyParts(spec, tables["pods"], devices, tables["profiles"], tables.get("prices"))
+    large = max(len(table) for table in tables.values()) > _ROWS_IN_CSV
+    write_study(parts, folder, "parquet" if large else "csv")
+    notice = PROFILE_NOTICE + (PRICE_NOTICE if "prices" in tables else "")
+    (folder / "SOURCES.md").write_text(notice, encoding="utf-8")
