@@ -113,36 +113,25 @@ def _quoting(name: str, cells: list[Any]) -> Callable[[int], str]:
 
 def _from_wall(wall: NDArray[np.int64], table: Table, name: str, clock: Clock, series: bool) -> NDArray[np.int64]:
     """UTC of wall-clock times; raises InputError for a skipped hour and a doubtful one."""
-    naive = pd.DatetimeIndex(wall.view("M8[ns]"))
-    skipped = _localised(naive, clock, np.zeros(len(wall), dtype=bool))
-    if (gaps := np.flatnonzero(np.isnat(skipped) & ~np.isnat(naive))).size:
-        expected = f"a time that exists; the clocks of {clock.time_zone} skip it"
-        raise InputError(each(gaps, table.where, lambda row: f"{name} {naive[row].isoformat()}", expected))
-    first = _localised(naive, clock, np.ones(len(wall), dtype=bool))
-    ambiguous = np.asarray(first != skipped) & ~np.isnat(naive)
-    if not ambiguous.any():
-        return np.asarray(first.asi8)
-    if not series:
-        expected = f"a time that occurs once; the clocks of {clock.time_zone} repeat it (use times with an offset)"
-        rows = np.flatnonzero(ambiguous)
-        raise InputError(each(rows, table.where, lambda row: f"{name} {naive[row].isoformat()}", expected))
-    _refuse_single(naive, ambiguous, table, name, clock)
-    return np.asarray(_localised(naive, clock, ~naive.duplicated(keep="first")).asi8)
+    naive, zone = pd.DatetimeIndex(wall.view("M8[ns]")), clock.time_zone
+    later = _localised(naive, zone, np.zeros(len(wall), dtype=bool))
+    earlier = _localised(naive, zone, np.ones(len(wall), dtype=bool))
+
+    def quoted(row: int) -> str:
+        return f"{name} {naive[row].isoformat()}"
+
+    if (skipped := np.flatnonzero((later == NO_TIME) & (wall != NO_TIME))).size:
+        raise InputError(each(skipped, table.where, quoted, f"a time that exists; the clocks of {zone} skip it"))
+    repeated = np.flatnonzero(earlier != later)
+    if not series and repeated.size:
+        expected = f"a time that occurs once; the clocks of {zone} repeat it (use times with an offset)"
+        raise InputError(each(repeated, table.where, quoted, expected))
+    if single := [row for row in repeated if (wall[repeated] == wall[row]).sum() != 2]:
+        expected = f"both occurrences in order, as the clocks of {zone} repeat it; or times with an offset"
+        raise InputError(each(single, table.where, lambda row: f"{quoted(row)} is ambiguous", expected))
+    return _localised(naive, zone, ~naive.duplicated(keep="first"))
 
 
-def _localised(naive: pd.DatetimeIndex, clock: Clock, first: NDArray[np.bool_]) -> pd.DatetimeIndex:
-    """UTC; of a repeated time the first occurrence where `first`; NaT for a skipped one."""
-    return naive.tz_localize(clock.time_zone, ambiguous=first, nonexistent="NaT").tz_convert("UTC")
-
-
-def _refuse_single(
-    naive: pd.DatetimeIndex, ambiguous: NDArray[np.bool_], table: Table, name: str, clock: Clock
-) -> None:
-    """Raise InputError where a time that the clocks repeat does not stand exactly twice."""
-    repeated = pd.Series(naive[ambiguous]).map(pd.Series(naive[ambiguous]).value_counts())
-    bad = np.flatnonzero(ambiguous)[np.asarray(repeated) != 2]
-    if len(bad):
-        zone = clock.time_zone
-        expected = f"both occurrences, in order, as the clocks of {zone} repeat it; or times with an offset"
-        problems = each(bad, table.where, lambda row: f"{name} {naive[row].isoformat()} is ambiguous", expected)
-        raise InputError(problems)
+def _localised(naive: pd.DatetimeIndex, zone: str, first: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """UTC nanoseconds; of a repeated time the first occurrence where `first`; NO_TIME for a skipped one."""
+    return np.asarray(naive.tz_localize(zone, ambiguous=first, nonexistent="NaT").asi8)

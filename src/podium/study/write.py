@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -157,11 +158,15 @@ def _spec_keys(study: Study) -> dict[str, Any]:
 def _span(horizon: Horizon) -> dict[str, Any]:
     """Start and length: whole local days where they are, else a moment and hours."""
     first, end = horizon.times[0], pd.Timestamp(horizon.end)
-    days = (end.date() - first.date()).days
-    whole = Horizon.days(first.date(), max(days, 1), horizon.step_minutes, horizon.time_zone)
-    if pd.Timestamp(whole.start) == first and pd.Timestamp(whole.end) == end:
-        return {"start": first.date().isoformat(), "days": days}
+    midnights = [_midnight(moment.date(), horizon) for moment in (first, end)]
+    if midnights == [first, end]:
+        return {"start": first.date().isoformat(), "days": (end.date() - first.date()).days}
     return {"start": first.isoformat(), "hours": horizon.steps * horizon.step_minutes / 60}
+
+
+def _midnight(day: date, horizon: Horizon) -> pd.Timestamp:
+    """Start of a local day."""
+    return pd.Timestamp(Horizon.days(day, 1, horizon.step_minutes, horizon.time_zone).start)
 
 
 def _fields(
