@@ -1,0 +1,121 @@
+"""The files of a run, read for the check."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from podium.check.limits import Floats
+from podium.check.report import Findings
+from podium.errors import InputError, Problem
+from podium.horizon import Horizon
+
+SCHEDULE_COLUMNS = ("power_kw", "energy_kwh", "aux_kw", "spill_kw", "baseline_kw")
+STEP_COLUMNS = ("position_kw", "baseline_kw", "buy_eur_per_mwh", "sell_eur_per_mwh", "profit_eur")
+POD_COLUMNS = ("baseline_kw", "plan_kw")
+#: A time stamp this near to the start of a step (in steps) is that start.
+SAME_STEP = 1e-6
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """The files of a run, as written. Raises InputError where one is missing or lacks a column."""
+
+    summary: Mapping[str, Any]
+    certificate: Mapping[str, Any]
+    steps: pd.DataFrame
+    pods: pd.DataFrame
+    pod_summary: pd.DataFrame
+    schedule: pd.DataFrame
+
+    @classmethod
+    def read(cls, folder: Path) -> ResultsFolder:
+        """Read the files that the check needs."""
+        return cls(
+            _json(folder / "summary.json"),
+            _json(folder / "certificate.json"),
+            _table(folder / "steps.parquet", "time", *STEP_COLUMNS),
+            _table(folder / "pods.parquet", "pod", "time", *POD_COLUMNS),
+            _table(folder / "pod_summary.parquet", "pod", "status", "cost_eur", "plan_profit_eur"),
+            _table(folder / "schedule.parquet", "device", "time", *SCHEDULE_COLUMNS),
+        )
+
+    @property
+    def failed(self) -> frozenset[str]:
+        """PODs that keep their declared baseline."""
+        summary = self.pod_summary
+        return frozenset(summary.loc[summary["status"].astype(str) == "failed", "pod"].astype(str))
+
+    @property
+    def method(self) -> str:
+        """Method of level 2."""
+        return str(number_of(self.summary, "level2", "method"))
+
+
+def number_of(written: Mapping[str, Any], *path: str) -> Any:
+    """An entry of a JSON file, None where it is absent."""
+    found: Any = written
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def by_step(
+    findings: Findings, frame: pd.DataFrame, key: str, names: Sequence[str], file: str
+) -> tuple[NDArray[np.object_], dict[str, Floats]]:
+    """Ids, and columns of a long table as arrays (id, step), NaN where a row is absent.
+
+    Every id needs one row for each step of the horizon, and no others.
+    """
+    horizon = findings.horizon
+    codes, ids = pd.factorize(frame[key].astype(object))
+    position = horizon.index_of(pd.DatetimeIndex(frame["time"]))
+    step = np.rint(position).astype(np.int64)
+    known = (abs(position - step) < SAME_STEP) & (step >= 0) & (step < horizon.steps)
+    if not known.all():
+        stray = frame["time"].iloc[int(np.flatnonzero(~known)[0])]
+        findings.note(
+            f"{file} has rows at times that are no steps of the study, such as {stray}", float((~known).sum()), "rows"
+        )
+    place = codes[known] * horizon.steps + step[known]
+    rows = np.bincount(place, minlength=len(ids) * horizon.steps)
+    for wrong, words in ((rows > 1, "more than one row"), (rows == 0, "no row")):
+        if wrong.any():
+            first, when = divmod(int(np.flatnonzero(wrong)[0]), horizon.steps)
+            what = f"{file} has {words} for a step of the study, such as {key} {ids[first]!r} at {horizon.times[when]}"
+            findings.note(what, float(wrong.sum()), "rows")
+    return np.asarray(ids, dtype=object), {name: _grid(frame[name], known, place, rows.size, horizon) for name in names}
+
+
+def _grid(
+    column: pd.Series[Any], known: NDArray[np.bool_], place: NDArray[np.int64], size: int, horizon: Horizon
+) -> Floats:
+    grid = np.full(size, np.nan)
+    grid[place] = column.to_numpy(dtype=float, na_value=np.nan)[known]
+    return grid.reshape(-1, horizon.steps)
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(Problem(str(path), str(error), "a JSON file as `podium run` writes it")) from None
+    if not isinstance(found, dict):
+        raise InputError(Problem(str(path), type(found).__name__, "a JSON object"))
+    return found
+
+
+def _table(path: Path, *columns: str) -> pd.DataFrame:
+    try:
+        found = pd.read_parquet(path, columns=list(columns))
+    except (OSError, ValueError) as error:
+        expected = f"a Parquet file with the columns {', '.join(columns)}"
+        raise InputError(Problem(str(path), str(error), expected)) from None
+    return found
