@@ -57,9 +57,7 @@ def shift_table(pod: int, device: dict[str, Any]) -> virtus.ShiftTable | None:
         return None
     limits = row(device["min_shift"]), row(device["max_shift"])
     if kind == "LOAD_T3":
-        return virtus.shiftable_loads(
-            pod, forecast, row(device["allowed_t"]), *limits, device["total_shift"], **costs
-        )
+        return virtus.shiftable_loads(pod, forecast, row(device["allowed_t"]), *limits, device["total_shift"], **costs)
     if kind == "CHP":
         return virtus.combined_heat_and_power(pod, forecast, row(device["allowed_t"]), *limits, **costs)
     make = {"PV": virtus.photovoltaics, "WIND": virtus.wind_turbines}[kind]
@@ -139,12 +137,8 @@ def test_level2_on_the_reference_configuration(level2: dict[str, Any], baseline:
     np.testing.assert_array_equal(result.tie_max, np.array(golden["tie_max"], dtype=bool))
     np.testing.assert_array_equal(result.tie_min, np.array(golden["tie_min"], dtype=bool))
     one_max, one_min = ~result.tie_max, ~result.tie_min
-    np.testing.assert_allclose(
-        result.F_max_kw[one_max] * 1000, np.array(golden["F_max"])[one_max], rtol=1e-12
-    )
-    np.testing.assert_allclose(
-        result.F_min_kw[one_min] * 1000, np.array(golden["F_min"])[one_min], rtol=1e-12
-    )
+    np.testing.assert_allclose(result.F_max_kw[one_max] * 1000, np.array(golden["F_max"])[one_max], rtol=1e-12)
+    np.testing.assert_allclose(result.F_min_kw[one_min] * 1000, np.array(golden["F_min"])[one_min], rtol=1e-12)
     np.testing.assert_allclose(result.baseline_kw * 1000, given["baseline_clamped"], rtol=1e-12)
     np.testing.assert_allclose(result.gain_max_eur_per_mwh / 1000, golden["Gain_max"], atol=1e-15)
     np.testing.assert_allclose(result.gain_min_eur_per_mwh / 1000, golden["Gain_min"], atol=1e-15)

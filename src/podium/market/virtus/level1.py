@@ -123,9 +123,7 @@ def _storage_power(storages: StorageTable, sign: float) -> Floats:
     return result
 
 
-def _unsolvable(
-    shifts: ShiftTable, storages: StorageTable | None
-) -> tuple[tuple[Problem, ...], Bools, Bools]:
+def _unsolvable(shifts: ShiftTable, storages: StorageTable | None) -> tuple[tuple[Problem, ...], Bools, Bools]:
     least, most = shifts.shift_min_kw.sum(axis=1), shifts.shift_max_kw.sum(axis=1)
     slack = _TOLERANCE * (1.0 + np.abs(shifts.forecast_kw).sum(axis=1))
     crossed = np.any(shifts.shift_min_kw > shifts.shift_max_kw + slack[:, None], axis=1)
