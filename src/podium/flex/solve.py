@@ -30,6 +30,8 @@ Method = Literal["kernel", "lp", "milp", "none"]
 
 #: Charging and discharging at once beyond this, kW, is not rounding.
 AT_ONCE = 1e-7
+#: Why a programme has no solution, before anybody looks for the limits at fault.
+CONTRADICTION = "its limits contradict each other"
 #: Breaking a connection limit by less than this, kW, is rounding.
 OVER = 1e-9
 
@@ -89,11 +91,17 @@ def structure(store: FlexStore, meter: Meter) -> tuple[Ints, Ints, Ints]:
     pods = len(meter.withdrawal_max)
     stores = np.bincount(store.pod[store.has_store], minlength=pods)
     memory = np.bincount(store.pod[store.memory], minlength=pods) > 0
-    programmed = memory | (meter.peak_cost > 0)
+    programmed = memory | (meter.peak_cost > 0) | (np.bincount(store.pod[_vented(store)], minlength=pods) > 0)
     one_price = (meter.buy == meter.sell).all(axis=1)
     single = ~programmed & (stores <= 1)
     separable = ~programmed & ~single & one_price
     return np.flatnonzero(single), np.flatnonzero(separable), np.flatnonzero(~single & ~separable)
+
+
+def _vented(store: FlexStore) -> NDArray[np.bool_]:
+    """Stores that charge, discharge and have other flows too: the dynamic programme knows no kink among those."""
+    both = (store.p_min < 0).any(axis=1) & (store.p_max > 0).any(axis=1) & store.has_store
+    return np.asarray(both & ((store.aux_max > 0).any(axis=1) | (store.spill_max > 0).any(axis=1)))
 
 
 def net_power(store: FlexStore, p: Floats, pods: int) -> Floats:
@@ -116,10 +124,17 @@ def device_cost_eur(store: FlexStore, schedule: Schedule, step_hours: float, pod
     if store.steps:
         cost[rows] -= part.e_value * e[:, -1]
     starting = np.flatnonzero(store.start_cost > 0)
-    running = abs(p[starting]) > AT_ONCE
-    before = np.concatenate((store.on_initial[starting, None] > 0, running[:, :-1]), axis=1)
-    cost[starting] += store.start_cost[starting] * (running & ~before).sum(axis=1)
+    cost[starting] += store.start_cost[starting] * starts(store.take(starting), p[starting])
     return np.bincount(store.pod, cost + store.cost_fixed, minlength=pods).astype(float)
+
+
+def starts(part: FlexStore, p: Floats) -> Ints:
+    """How often each device starts. One without a least power may idle: once on, it stays so. Shape (device,)."""
+    running = abs(p) > AT_ONCE
+    idles = (part.p_on <= 0).all(axis=1)
+    before = part.on_initial > 0
+    running[idles] = np.logical_or.accumulate(running[idles], axis=1) | before[idles, None]
+    return np.asarray((running & ~np.column_stack((before, running[:, :-1]))).sum(axis=1))
 
 
 def _exactly(store: FlexStore, meter: Meter, pods: Ints, step_hours: float, solution: Solution) -> None:
@@ -218,7 +233,7 @@ def _keep(
 ) -> None:
     """Write a POD's solution into the schedule."""
     if solved.x is None:
-        reason = "its limits contradict each other" if solved.infeasible else "no schedule within the time limit"
+        reason = CONTRADICTION if solved.infeasible else "no schedule within the time limit"
         solution.failures[pod] = reason
         return
     x, schedule = solved.x, solution.schedule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,12 @@ class Study:
     def horizon(self) -> Horizon:
         """The time axis of everything in the study."""
         return self.portfolio.horizon
+
+    def with_method(self, method: str) -> Study:
+        """The same study with another method of level 2; raises InputError where there is none of that name."""
+        if method not in ("exact", "virtus"):
+            raise InputError(Problem("method", repr(method), "'exact' or 'virtus'"))
+        return replace(self, options=self.options.model_copy(update={"method": method}))
 
 
 def load_study(path: Path | str, limits: Limits = LIMITS) -> Study:

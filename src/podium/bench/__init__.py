@@ -1,0 +1,1 @@
+"""Benchmarks: inputs with known optima, and what they take."""

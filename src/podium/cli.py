@@ -1,0 +1,249 @@
+"""The command line: it parses, calls the library, and says what came out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+import podium
+from podium.compute import Progress as Told
+from podium.compute import silent
+from podium.errors import InputError, PodiumError
+from podium.results import RESULTS
+
+app = typer.Typer(
+    name="podium",
+    help="Podium: simulate and optimise a virtual power plant. Start with `podium init DIR`, then `podium run DIR`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+imports = typer.Typer(help="Make input from public data.", no_args_is_help=True)
+app.add_typer(imports, name="import")
+
+AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+FOLDER = Annotated[Path, typer.Argument(help="The study folder.", metavar="DIR")]
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class Method(StrEnum):
+    """Level 2."""
+
+    exact = "exact"
+    virtus = "virtus"
+
+
+def main() -> None:
+    """Entry point. Exit code 0: all went well; 1: something failed; 2: bad input; 130: interrupted."""
+    try:
+        app()
+    except InputError as error:
+        _complain(str(error))
+        sys.exit(BAD_INPUT)
+    except PodiumError as error:
+        _complain(str(error))
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        _complain("interrupted; results of earlier runs are as they were")
+        sys.exit(INTERRUPTED)
+
+
+def _complain(text: str) -> None:
+    typer.echo(f"podium: {text}", err=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(podium.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="DIR")],
+    example: Annotated[str, typer.Option(help="Which example; `--list` shows them.")] = "one-home",
+    show: Annotated[bool, typer.Option("--list", help="List the examples and end.")] = False,
+) -> None:
+    """Make a study folder from an example."""
+    from podium.study.examples import EXAMPLES, write_example
+
+    if show:
+        for name, what in EXAMPLES.items():
+            typer.echo(f"{name:14} {what}")
+        return
+    write_example(example, folder)
+    typer.echo(f"{folder}: {EXAMPLES[example]}. Next: podium run {folder}")
+
+
+@app.command()
+def run(
+    folder: FOLDER,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    method: Annotated[Method | None, typer.Option(help="Level 2, instead of the study's.")] = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Optimise a study on both levels, check it, and write DIR/results with a report."""
+    from podium.run import run as run_study
+    from podium.study import load_study
+
+    study = load_study(folder)
+    if method is not None:
+        study = study.with_method(method.value)
+    with _progress(len(study.portfolio), quiet=as_json) as phase:
+        result = run_study(study, workers=workers, phase=phase)
+        out = (study.folder or folder) / RESULTS
+        result.write(out, phase)
+    summary = result.summary
+    typer.echo(json.dumps(summary, indent=2, default=float) if as_json else _told(summary, out))
+    if not result.ok:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def check(folder: FOLDER, as_json: AS_JSON = False) -> None:
+    """Judge the results in DIR/results by the study alone: limits, stores, sums, money, gap."""
+    from podium.check import check_results
+    from podium.study import load_study
+
+    study = load_study(folder)
+    report = check_results(study.portfolio, study.prices, (study.folder or folder) / RESULTS)
+    if as_json:
+        found = [str(violation) for violation in report.violations]
+        content = {"violations": report.count, "max_violation_kw": report.max_violation_kw, "found": found}
+        typer.echo(json.dumps(content, indent=2))
+    else:
+        typer.echo(str(report))
+    if not report.good:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def report(folder: FOLDER) -> None:
+    """Make report.html and the pictures again from DIR/results."""
+    from podium.report import write_report
+
+    for path in write_report(folder / RESULTS):
+        typer.echo(str(path))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of study.yaml."""
+    from podium.study import study_schema
+
+    typer.echo(json.dumps(study_schema(), indent=2))
+
+
+@app.command("warm-up")
+def warm_up() -> None:
+    """Compile the numerical kernels and keep them, so that the first run is as fast as any other."""
+    from podium.bench.warm_up import compile_kernels
+
+    seconds = compile_kernels()
+    typer.echo(f"kernels ready after {seconds:.1f} s")
+
+
+@imports.command("smard")
+def import_smard(
+    file: Annotated[Path, typer.Argument(help="Day-ahead prices as downloaded from SMARD.de (CSV).", metavar="FILE")],
+    out: Annotated[Path, typer.Option(help="The price table to write: .csv or .parquet.")] = Path("prices.csv"),
+    zone: Annotated[str | None, typer.Option(help="Bidding zone, such as IT-North; needed where there are several.")] = None,
+    start: Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Number of days.")] = None,
+) -> None:
+    """Make a price table from a SMARD day-ahead file."""
+    from podium.study.smard import import_smard as import_file
+
+    typer.echo(str(import_file(file, out, zone, start, days)))
+
+
+@imports.command("simbench")
+def import_simbench(
+    code: Annotated[str, typer.Argument(help="A grid, such as 1-LV-rural1--2-sw.", metavar="CODE")],
+    out: Annotated[Path, typer.Option(help="The study folder to make.")] = Path("simbench"),
+    start: Annotated[str | None, typer.Option(help="First day of 2016, YYYY-MM-DD.")] = None,
+    days: Annotated[int, typer.Option(min=1, help="Number of days.")] = 1,
+) -> None:
+    """Make a study from a SimBench grid (needs the extra `simbench`)."""
+    from podium.study.simbench import import_simbench as import_grid
+
+    typer.echo(str(import_grid(code, out, start, days)))
+
+
+@contextmanager
+def _progress(pods: int, *, quiet: bool) -> Iterator["_Phases"]:
+    """A bar per phase on the terminal's error stream, so that the output stays clean."""
+    console = Console(stderr=True, quiet=quiet)
+    columns = (TextColumn("{task.description:18}"), BarColumn(), MofNCompleteColumn(), TextColumn("PODs"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bars:
+        phases = _Phases(bars, pods)
+        yield phases
+        phases.finish()
+
+
+class _Phases:
+    """Starts a bar when a phase begins, and ends the one before."""
+
+    def __init__(self, bars: Progress, pods: int) -> None:
+        self.bars, self.pods = bars, pods
+        self.task = None
+
+    def __call__(self, name: str) -> Told:
+        self.finish()
+        self.task = task = self.bars.add_task(name, total=self.pods)
+        if not name.startswith("level"):
+            return silent
+
+        def told(done: int) -> None:
+            self.bars.advance(task, done)
+
+        return told
+
+    def finish(self) -> None:
+        """Fill the bar of the phase under way."""
+        if self.task is not None:
+            self.bars.update(self.task, completed=self.pods)
+
+
+def _told(summary: dict, out: Path) -> str:
+    """A run in a few lines."""
+    level1, level2, checked = summary["level1"], summary["level2"], summary["check"]
+    lines = [
+        f"{summary['study']}: {summary['pods']:,} PODs, {summary['devices']:,} devices, {summary['steps']} steps",
+        f"level 1   cost {level1['cost_eur']:,.2f} EUR, {level1['failed']} failed, {level1['seconds']:.1f} s",
+    ]
+    if level2["gap"] is not None:
+        lines.append(
+            f"level 2   profit {level2['profit_eur']:,.2f} EUR, bound {level2['bound_eur']:,.2f} EUR, "
+            f"gap {level2['gap']:.2%}, {level2['seconds']:.1f} s"
+        )
+    elif level2["method"] is not None:
+        lines.append(f"level 2   {level2['method']}: profit of the baseline {level2['profit_eur']:,.2f} EUR")
+    if summary["virtus"]:
+        lower, upper = summary["virtus"]["undelivered_max_kwh"]
+        lines.append(
+            f"reference promises {summary['virtus']['profit_eur']:,.2f} EUR, "
+            f"of which {lower:,.1f} to {upper:,.1f} kWh cannot be delivered upwards"
+        )
+    lines.append(f"check     {checked['violations']} violations, at most {checked['max_violation_kw']:.2g} kW")
+    lines += [f"failed    {failure['pod']}: {failure['reason']}" for failure in level1["failures"][:10]]
+    lines += [f"note      {notice}" for notice in summary["notices"][:10]]
+    more = max(len(summary["notices"]) - 10, 0) + max(level1["failed"] - 10, 0)
+    lines += [f"          ... and {more} more, in the report"] if more else []
+    return "\n".join([*lines, f"report    {out / 'report.html'}"])

@@ -1,0 +1,35 @@
+"""`method="exact"` in the energy market: a price-taker whose PODs do not couple (docs/maths/level2.md).
+
+With one price for buying and selling, the portfolio's profit is the sum of the PODs': every POD answers the price with
+its own optimum, and no coordination could do better. The certificate is the sum of the PODs' bounds.
+"""
+
+from __future__ import annotations
+
+from podium.compute import Progress, silent
+from podium.errors import InputError, Problem
+from podium.flex.solve import Limits
+from podium.local import Response, respond
+from podium.market.prices import EnergyPrices
+from podium.portfolio import Portfolio
+
+KWH_PER_MWH = 1000.0
+
+
+def respond_to_market(
+    portfolio: Portfolio,
+    prices: EnergyPrices,
+    limits: Limits,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> Response:
+    """Every POD's best response to the market price.
+
+    Raises InputError where buying and selling prices differ: the portfolio then settles its net position, which couples
+    its PODs.
+    """
+    if not prices.one_price:
+        value = "buying and selling prices differ, so that PODs net each other"
+        expected = "one price for both (price_eur_per_mwh) for method 'exact'; method 'virtus' takes different ones"
+        raise InputError(Problem("prices", value, expected))
+    return respond(portfolio, prices.buy / KWH_PER_MWH, limits=limits, workers=workers, progress=progress)

@@ -1,0 +1,150 @@
+"""Level 2: what the portfolio does on the market, what it earns, and how far that is from the best possible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Literal
+
+import numpy as np
+
+from podium.compute import Progress, silent
+from podium.errors import InputError, Problem
+from podium.flex.exact import Schedule
+from podium.flex.solve import Limits
+from podium.flexstore import Floats
+from podium.local import Failure, LocalResult
+from podium.market.energy import KWH_PER_MWH, respond_to_market
+from podium.market.prices import EnergyPrices
+from podium.market.virtus import VirtusResult, aggregate
+from podium.market.virtus.joint import JointSet
+from podium.market.virtus.undelivered import Undelivered, undelivered
+from podium.portfolio import Portfolio
+
+Method = Literal["exact", "virtus"]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Profit of a plan that the devices can deliver, and a bound that no plan exceeds, EUR."""
+
+    profit_eur: float
+    bound_eur: float
+
+    @property
+    def gap(self) -> float:
+        """(bound - profit) / |profit|; 0 where both are 0."""
+        missing = self.bound_eur - self.profit_eur
+        if self.profit_eur == 0:
+            return 0.0 if missing == 0 else float("inf")
+        return missing / abs(self.profit_eur)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Set points of all devices and the position they sum to."""
+
+    method: Method
+    schedule: Schedule
+    """Set points, in the order of `LocalResult.baseline.device_ids`."""
+    pod_kw: Floats
+    """Net power of each POD. Shape (pod, step)."""
+    pod_profit_eur: Floats
+    """Market revenue less device costs of each POD. Shape (pod,)."""
+    energy_profit_eur: Floats
+    """Market revenue of each step, device costs apart. Shape (step,)."""
+    certificate: Certificate | None
+    """None for the reference method, which proves nothing."""
+    failures: tuple[Failure, ...]
+    late: tuple[str, ...]
+    seconds: float
+
+    @property
+    def position_kw(self) -> Floats:
+        """Net power of the portfolio. Shape (step,)."""
+        return np.asarray(self.pod_kw.sum(axis=0))
+
+    @property
+    def profit_eur(self) -> float:
+        """Market revenue less device costs, EUR."""
+        return float(self.pod_profit_eur.sum())
+
+
+def optimise_portfolio(
+    portfolio: Portfolio,
+    prices: EnergyPrices,
+    local: LocalResult,
+    *,
+    method: Method = "exact",
+    limits: Limits = Limits(),  # noqa: B008
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> Plan:
+    """The plan of the portfolio on the energy market.
+
+    `exact`: every device's best response to the price, with a certificate. `virtus`: the reference method gives a
+    promise (`promise`) and no set points, so the plan is level 1's baseline.
+    Raises InputError where `exact` meets different prices for buying and selling.
+    """
+    begun = perf_counter()
+    if method == "virtus":
+        return _baseline_plan(portfolio, prices, local, perf_counter() - begun)
+    if method != "exact":
+        raise InputError(Problem("method", repr(method), "'exact' or 'virtus'"))
+    answer = respond_to_market(portfolio, prices, limits, workers, progress)
+    profit = -answer.cost_eur
+    return Plan(
+        "exact",
+        answer.schedule,
+        answer.net_kw,
+        profit,
+        energy_profit_eur(answer.net_kw.sum(axis=0), prices, portfolio.horizon.step_hours),
+        Certificate(float(profit.sum()), float(-answer.bound_eur.sum())),
+        answer.failures,
+        answer.late,
+        perf_counter() - begun,
+    )
+
+
+def energy_profit_eur(position_kw: Floats, prices: EnergyPrices, step_hours: float) -> Floats:
+    """What the market pays for a net position, EUR per step. Shape (step,)."""
+    withdrawal, injection = np.maximum(position_kw, 0.0), np.maximum(-position_kw, 0.0)
+    return step_hours / KWH_PER_MWH * (prices.sell * injection - prices.buy * withdrawal)
+
+
+def promise(local: LocalResult, prices: EnergyPrices, step_hours: float) -> VirtusResult:
+    """What the reference method would promise on these level-1 results."""
+    return aggregate(
+        local.min_kw, local.max_kw, local.baseline.net_kw, prices.buy, prices.sell, prices.production, step_hours
+    )
+
+
+def undeliverable(portfolio: Portfolio, local: LocalResult, promised_kw: Floats) -> Undelivered:
+    """How much of a promise (step,) the devices cannot deliver, kWh. Failed PODs hold their baseline."""
+    store, meter = portfolio.store(), portfolio.meter(np.zeros(portfolio.horizon.steps))
+    lost = np.isnan(local.baseline.schedule.p[:, 0])
+    failed = np.unique(local.baseline.device_pod[lost])
+    held = local.baseline.net_kw[failed].sum(axis=0)
+    joint = JointSet(
+        store.take(~lost),
+        portfolio.horizon.step_hours,
+        meter.withdrawal_max,
+        meter.injection_max,
+        portfolio.horizon.day,
+    )
+    return undelivered(promised_kw - held, joint)
+
+
+def _baseline_plan(portfolio: Portfolio, prices: EnergyPrices, local: LocalResult, seconds: float) -> Plan:
+    """Level 1's baseline, valued on the market."""
+    base = local.baseline
+    hours = portfolio.horizon.step_hours
+    meter = portfolio.meter(prices.buy / KWH_PER_MWH)
+    devices = base.cost_eur - meter.bill(base.net_kw, hours)
+    revenue = np.array([energy_profit_eur(net, prices, hours).sum() for net in base.net_kw])
+    energy = energy_profit_eur(base.net_kw.sum(axis=0), prices, hours)
+    netting = energy.sum() - revenue.sum()
+    share = revenue - devices + netting / max(len(revenue), 1)
+    return Plan(
+        "virtus", base.schedule, base.net_kw, share, energy, None, base.failures, base.late, seconds
+    )
