@@ -13,7 +13,7 @@ def file_inside(folder: Path, name: str, where: str, limits: Limits) -> Path:
     path = folder / name
     parts = PureWindowsPath(name).parts
     if PureWindowsPath(name).anchor or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:
-        raise InputError(Problem(where, f"{name!r} leaves the study folder", "a path inside the study folder"))
+        raise InputError(Problem(where, f"{name!r} leaves the study folder", "a path inside it"))
     if not path.resolve().is_relative_to(folder.resolve()):
         value = f"{name!r} is a link that leads out of the study folder"
         raise InputError(Problem(where, value, "a file inside the study folder"))
@@ -45,6 +45,6 @@ def _nearby(folder: Path, name: str) -> str:
     from podium.study.wording import one_of
 
     beside = (folder / name).parent
-    if not beside.is_dir():
-        return "a file of the study folder"
+    if not beside.is_dir() or (folder / name).is_dir():
+        return "a file"
     return one_of(name, [str(path.relative_to(folder)) for path in beside.iterdir() if path.is_file()])
