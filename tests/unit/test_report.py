@@ -129,7 +129,7 @@ def test_head_says_what_matters(page: Page) -> None:
         "Synthetic 130", "Mon 14 May 2018, 00:00–24:00 · 96 steps of 15 min · local time, Europe/Rome (CEST)",
         "Profit of the plan", "bound", "gap 40.9600 %", "Cost at level 1", "130 PODs", "390 devices", "0 violations",
         "0.00 kWh", "2 PODs failed",
-        "117.80 kWh", "33.5 % of the promise", "held constant over quarter-hours",
+        "117.80 kWh", "33.5 % of all that is promised", "held constant over quarter-hours",
     ):  # fmt: skip
         assert words in page.text, words
 
@@ -271,6 +271,38 @@ def test_results_without_the_reference_method(tmp_path: Path) -> None:
     page = Page(folder / "report.html")
     assert "The reference method was not run." in page.text
     assert set(page.portfolio["steps"]["virtus_max_kw"]) == {None}
+
+
+def test_profit_and_market_are_told_apart(tmp_path: Path) -> None:
+    """Where device costs take 100 EUR of the market's money, the page says how both belong together."""
+    folder = write_results(tmp_path, Case(pods=3))
+    summary = json.loads((folder / "summary.json").read_text())
+    on_market = summary["level2"]["profit_eur"]
+    summary["level2"]["profit_eur"] = on_market - 100.0
+    (folder / "summary.json").write_text(json.dumps(summary))
+    write_report(folder)
+    page = Page(folder / "report.html")
+    assert f"money on the market: {on_market:,.2f} EUR in all.".replace("-", "−") in page.text
+    assert "come to −100.00 EUR" in page.text
+
+
+def test_study_without_market(tmp_path: Path) -> None:
+    """Without prices there is no profit, bound or method: baselines are shown, and what is missing is a dash."""
+    folder = write_results(tmp_path, Case(pods=3))
+    steps = pd.read_parquet(folder / "steps.parquet")
+    of_market = [name for name in steps if "eur" in name or "virtus" in name]
+    steps[of_market] = np.nan
+    steps.to_parquet(folder / "steps.parquet")
+    summary = json.loads((folder / "summary.json").read_text())
+    nothing = {"method": None, "profit_eur": None, "bound_eur": None, "gap": None}
+    summary |= {"virtus": None, "level2": nothing | {"seconds": 0.0}}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    (folder / "certificate.json").write_text(json.dumps(nothing | {"rounds": []}))
+    write_report(folder)
+    page = Page(folder / "report.html")
+    assert "a study without market prices" in page.text
+    assert "bound – EUR · gap –" in page.text
+    assert (folder / "price.png").stat().st_size > 5_000
 
 
 def test_large_portfolio_shows_its_largest_pods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,7 @@ def _parts(results: Results, explorer: Explorer) -> dict[str, str]:
         "version": escape(str(summary["podium_version"])),
         "alert": sections.alert_text(results),
         "key_numbers": sections.key_numbers(results),
+        "profit": sections.profit_text(results),
         "certificate": sections.certificate_text(results),
         "promise": sections.promise_text(results),
         "failures": sections.failures_text(results),

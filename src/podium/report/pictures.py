@@ -55,18 +55,21 @@ def flexibility(results: Results) -> Figure:
 
 
 def profit(results: Results) -> Figure:
-    """Mean profit per step and POD, and the portfolio's profit added up."""
-    per_step = _values(results, "profit_eur")
-    per_pod = per_step / max(len(results.pods), 1)
+    """The portfolio's profit per step with its mean, what the reference method claims, and the profit added up."""
+    per_step, claimed = _values(results, "profit_eur"), _values(results, "virtus_profit_eur")
     figure, axes = _figure("Optimised profit", results, rows=2)
     edges = np.arange(len(per_step) + 1)
-    axes[0].stairs(per_pod, edges, fill=True, color=ACCENT)
-    mean = float(np.nanmean(per_pod))
-    axes[0].axhline(mean, color=INK, linewidth=1.0, linestyle=(0, (4, 2)), label=f"mean {fixed(mean, 4)} EUR")
-    axes[0].set_ylabel("EUR per POD and step")
-    _legend(figure, axes[0], columns=1)
+    axes[0].stairs(np.nan_to_num(per_step), edges, fill=True, color=ACCENT, label="plan, on the market")
+    mean = float(np.nan_to_num(per_step).mean())
+    of_pod = fixed(mean / max(len(results.pods), 1), 4)
+    label = f"mean over all steps: {fixed(mean, 2)} EUR ({of_pod} EUR per POD)"
+    axes[0].axhline(mean, color=INK, linewidth=1.0, label=label)
+    _stairs(axes[0], claimed, color=MUTED, linewidth=1.1, linestyle=(0, (3, 1.5)), label="reference method’s claim")
+    axes[0].set_ylabel("EUR per step, portfolio")
+    axes[0].yaxis.set_major_formatter(_thousands())
+    _legend(figure, axes[0], columns=3)
     axes[1].plot(edges, np.concatenate(([0.0], np.nancumsum(per_step))), color=ACCENT, linewidth=2.0)
-    axes[1].set_ylabel("EUR, portfolio, cumulated")
+    axes[1].set_ylabel("EUR, cumulated")
     axes[1].yaxis.set_major_formatter(_thousands())
     for each in axes:
         each.axhline(0.0, color=MUTED, linewidth=0.6)

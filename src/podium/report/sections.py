@@ -59,12 +59,26 @@ def _number(label: str, value: str, note: str, *, bad: bool = False) -> str:
     return tag("div", inner, "key bad" if bad else "key")
 
 
+def profit_text(results: Results) -> str:
+    """How the market's money per step and the plan's profit belong together; empty where they are equal."""
+    profit = results.summary["level2"]["profit_eur"]
+    on_market = float(results.steps["profit_eur"].sum())
+    if profit is None or abs(on_market - profit) < 0.005:
+        return ""
+    line = (
+        f"The steps show money on the market: {eur(on_market)} in all. Device costs (wear, fuel, starts), values of "
+        f"what is stored at the end, and what else belongs to no step come to {eur(profit - on_market)}; the plan’s "
+        f"profit is {eur(profit)}."
+    )
+    return tag("p", line, "quiet under")
+
+
 def certificate_text(results: Results) -> str:
     """What the plan earns, what no plan can exceed, and how far apart they are."""
     certificate = results.certificate
     rounds = certificate.get("rounds") or []
     rows = [
-        ["Method", escape(str(certificate["method"]))],
+        ["Method", escape(str(certificate["method"] or "none: a study without market prices"))],
         ["Profit of the plan", eur(certificate["profit_eur"])],
         ["No plan can earn more than", eur(certificate["bound_eur"])],
         ["Gap, (bound − profit) / |profit|", percent(certificate["gap"])],
@@ -94,10 +108,10 @@ def promise_text(results: Results) -> str:
                            ("Lower bound F<sub>min</sub>", "undelivered_min_kwh"))
     )  # fmt: skip
     rows = [
-        ["Promised shift of energy", energy(promised)],
+        ["Promised shift of energy, both bounds", energy(promised)],
         ["Profit it reports", eur(virtus["profit_eur"])],
         ["Mean profit it reports per step", f"{fixed(virtus['mean_profit_eur_per_step'], 4)} EUR"],
-        ["Objective, in its own unit", fixed(virtus["objective"], 4)],
+        ["Objective, in its own unit", fixed(virtus["objective"], 2)],
     ]
     return tag("p", lead, "quiet") + bars + table(["Reference method", ""], rows, {1})
 
@@ -107,7 +121,7 @@ def _promise_bar(label: str, undelivered_kwh: list[float], promised_kwh: float) 
     share = 100.0 * min(upper / promised_kwh, 1.0) if promised_kwh > 0 else 0.0
     meter = f'<div class="bar" aria-hidden="true"><i style="width:{share:.1f}%"></i></div>'
     line = f"{label}: [{energy(lower)}, {energy(upper)}] not deliverable"
-    of = f"{fixed(share, 1)} % of the promise" if promised_kwh > 0 else "nothing promised"
+    of = f"{fixed(share, 1)} % of all that is promised" if promised_kwh > 0 else "nothing promised"
     return tag("div", tag("p", f"<span>{line}</span> <span>{of}</span>") + meter, "promise")
 
 

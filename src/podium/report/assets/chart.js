@@ -13,13 +13,14 @@ const LOOKS = {
   ink: { color: "--ink", width: 1.3 },
   thin: { color: "--muted", width: 1.1, dash: "3px 2px" },
   band: { color: "--band", fill: true, pair: true },
-  softband: { color: "--accent-soft", fill: true, pair: true },
+  softband: { color: "--inner", fill: true, pair: true },
   bar: { color: "--accent", bar: true },
 };
 
 /**
  * spec: { title, panels: [{ label, quantity | unit, decimals, share }], series: [{ name, panel, values | [low, high],
- * look, ends, initial, hidden }] }. Powers are given in kW and energies in kWh; `ends`: values at the ends of the steps.
+ * look, ends, initial, hidden, reading }] }. Powers are given in kW and energies in kWh; `ends`: values at the ends of
+ * the steps; `reading`: what the legend says of a value.
  */
 class StepChart {
   constructor(host, spec) {
@@ -36,12 +37,14 @@ class StepChart {
   build() {
     this.at = make("span", { className: "at", ariaLive: "off" });
     this.reset = make("button", { type: "button", textContent: "Whole period", hidden: true, onclick: () => zoom(null) });
+    const { action } = this.spec;
+    this.action = action ? make("button", { type: "button", textContent: action.text, onclick: action.run }) : null;
     this.plot = make("div", { className: "plot", tabIndex: 0, role: "group" });
     this.plot.setAttribute("aria-label", `${this.spec.title}. Arrow keys read values step by step.`);
     this.line = make("div", { className: "cursor" });
     this.legend = make("ul", { className: "legend" });
     this.host.replaceChildren(
-      make("header", {}, make("h3", { textContent: this.spec.title }), make("span", { className: "state" }, this.at, " ", this.reset)),
+      make("header", {}, make("h3", { textContent: this.spec.title }), make("span", { className: "state" }, this.at, " ", this.reset, " ", this.action ?? "")),
       this.legend, this.plot);
     this.plot.style.height = `${this.height()}px`;
     this.fillLegend();
@@ -209,6 +212,7 @@ class StepChart {
 
   reading(series, k, unit) {
     const panel = this.spec.panels[series.panel ?? 0];
+    if (series.reading) return series.reading(series.values[k]);
     const text = (value) => (panel.quantity ? power(value, unit) : fixed(value, panel.decimals ?? 2));
     if (LOOKS[series.look].pair) return `${text(series.values[0][k])} \u2026 ${text(series.values[1][k])}`;
     return text(series.values[k]);

@@ -19,7 +19,10 @@ async function showDetail(table, row) {
   const found = await podSeries(table.chunk[row], place);
   if (turn !== asked) return;
   addChart(netSpec(found.net));
-  found.devices.forEach((device) => addChart(deviceSpec(device)));
+  for (const device of found.devices) {
+    if (anyNumber(device.power_kw)) addChart(deviceSpec(device));
+    else detailBody.append(make("p", { className: "quiet", textContent: `${deviceName(device)}: no schedule` }));
+  }
 }
 
 function facts(table, row) {
@@ -59,12 +62,10 @@ function netSpec(net) {
   if (known("min_kw", "max_kw")) series.push({ name: "Least to greatest energy", look: "band", values: [net.min_kw, net.max_kw] });
   if (known("up_kw", "down_kw")) series.push({ name: "Deliverable band", look: "softband", values: [moved(-1, "up_kw"), moved(1, "down_kw")] });
   series.push({ name: "Baseline", look: "plain", values: net.baseline_kw }, { name: "Plan", look: "main", values: net.plan_kw });
-  series.push({ name: "Price", look: "ink", values: rows.buy_eur_per_mwh, panel: 1 });
-  return {
-    title: "Net power at the POD", height: 330, series,
-    panels: [{ label: "Net power (+ withdraws)", quantity: "power", share: 0.72 }, { label: "Market price", unit: "EUR/MWh", share: 0.28 }],
-  };
+  return { title: "Net power at the POD", height: priced ? 330 : 260, ...withPrice(series, 0.72) };
 }
+
+function deviceName(device) { return `${device.id} · ${portfolio.kinds[device.kind] ?? device.kind}`; }
 
 function deviceSpec(device) {
   const panels = [{ label: "Power (+ takes in)", quantity: "power" }];
@@ -78,7 +79,7 @@ function deviceSpec(device) {
     panels.push({ label: "Level of the store, end of step", quantity: "energy", share: 0.45, fromZero: true });
     series.push({ name: "Level", look: "ink", values: device.energy_kwh, panel: 1, ends: true });
   }
-  return { title: `${device.id} · ${portfolio.kinds[device.kind] ?? device.kind}`, height: panels.length > 1 ? 290 : 200, series, panels };
+  return { title: deviceName(device), height: panels.length > 1 ? 290 : 200, series, panels };
 }
 
 /** Beside the list where there is room, over the page where there is not. */

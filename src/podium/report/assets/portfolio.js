@@ -2,6 +2,7 @@
 
 const rows = portfolio.steps;
 const anyNumber = (values) => values.some((value) => value !== null);
+const priced = anyNumber(portfolio.steps.buy_eur_per_mwh);
 const sameRow = (one, other) => one.every((value, k) => value === other[k]);
 
 function flexibilityChart(host) {
@@ -16,36 +17,46 @@ function flexibilityChart(host) {
   });
 }
 
+/** Net power in a panel, and the market price below it where there is a market. */
+function withPrice(series, share) {
+  const power = { label: "Net power (+ withdraws)", quantity: "power" };
+  if (!priced) return { panels: [power], series };
+  return {
+    panels: [{ ...power, share }, { label: "Market price", unit: "EUR/MWh", share: 1 - share }],
+    series: [...series, { name: "Price", look: "ink", values: rows.buy_eur_per_mwh, panel: 1 }],
+  };
+}
+
 function positionChart(host) {
   new StepChart(host, {
     title: "Position against price", height: 384,
-    panels: [{ label: "Net power (+ withdraws)", quantity: "power", share: 0.62 }, { label: "Market price", unit: "EUR/MWh", share: 0.38 }],
-    series: [
+    ...withPrice([
       { name: "Position (plan)", look: "bar", values: rows.position_kw },
       { name: "Baseline", look: "plain", values: rows.baseline_kw },
-      { name: "Price", look: "ink", values: rows.buy_eur_per_mwh, panel: 1 },
-    ],
+    ], 0.62),
   });
 }
 
-function profitChart(host) {
-  const perPod = rows.profit_eur.map((value) => (value === null ? null : value / portfolio.pods));
-  let sum = 0;
-  const total = rows.profit_eur.map((value) => (sum += value ?? 0));
-  const counted = perPod.filter((value) => value !== null);
+function profitChart(host, perPod = false) {
+  const per = perPod ? portfolio.pods : 1;
+  const scaled = (values) => values.map((value) => (value === null ? null : value / per));
+  const profit = scaled(rows.profit_eur);
+  const counted = profit.filter((value) => value !== null);
   const mean = counted.reduce((all, value) => all + value, 0) / Math.max(counted.length, 1);
+  let sum = 0;
   const series = [
-    { name: "Mean profit per POD", look: "bar", values: perPod },
-    { name: "Mean over all steps", look: "ink", values: perPod.map(() => mean) },
-    { name: "Portfolio, cumulated", look: "main", values: total, panel: 1, ends: true, initial: 0 },
+    { name: "Plan, on the market", look: "bar", values: profit },
+    { name: "Mean over all steps", look: "ink", values: profit.map(() => mean) },
+    { name: "Cumulated", look: "main", values: profit.map((value) => (sum += value ?? 0)), panel: 1, ends: true, initial: 0 },
   ];
   if (anyNumber(rows.virtus_profit_eur)) {
-    series.splice(2, 0, { name: "Reference method reports, per POD", look: "thin", hidden: true,
-      values: rows.virtus_profit_eur.map((value) => (value === null ? null : value / portfolio.pods)) });
+    series.splice(2, 0, { name: "Reference method’s claim", look: "thin", values: scaled(rows.virtus_profit_eur) });
   }
-  new StepChart(host, {
-    title: "Mean optimised profit per step", height: 384, series,
-    panels: [{ label: "Per POD and step", unit: "EUR", decimals: 4, share: 0.55 }, { label: "Portfolio, cumulated", unit: "EUR", decimals: 2, share: 0.45 }],
+  const [of, decimals] = perPod ? ["per POD", 4] : ["portfolio", 2];
+  const chart = new StepChart(host, {
+    title: "Optimised profit per step, and its mean", height: 384, series,
+    action: { text: perPod ? "Show the portfolio" : "Show per POD", run: () => { chart.drop(); profitChart(host, !perPod); } },
+    panels: [{ label: `Per step, ${of}`, unit: "EUR", decimals, share: 0.55 }, { label: `Cumulated, ${of}`, unit: "EUR", decimals, share: 0.45 }],
   });
 }
 
@@ -120,7 +131,7 @@ function timesChart(host) {
     });
     return { traces, layout: {
       margin: { l: 62, r: 14, t: 8, b: 40 }, hovermode: "closest",
-      xaxis: { ...axisLook("Time per POD, ms"), type: "log", dtick: 1, anchor: "y2", tickformat: ",~g" },
+      xaxis: { ...axisLook("Time per POD, ms"), type: "log", anchor: "y2", tickformat: ",~g" },
       yaxis: { ...axisLook(""), domain: [0.62, 1], type: "category", autorange: "reversed" },
       yaxis2: { ...axisLook("PODs"), domain: [0, 0.54], rangemode: "tozero" },
     } };

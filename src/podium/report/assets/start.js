@@ -25,7 +25,9 @@ const DRAWN = {
   "chart-flexibility": flexibilityChart, "chart-position": positionChart, "chart-profit": profitChart, "chart-price": priceChart,
   "chart-rounds": roundsChart, "chart-times": timesChart,
 };
+if (!priced) document.getElementById("market").hidden = true;
 for (const [id, draw] of Object.entries(DRAWN)) {
+  if (!priced && document.getElementById(id).closest("#market")) continue;
   try { draw(document.getElementById(id)); } catch (error) { setTimeout(() => trouble(error)); }
 }
 relabelEnergies();
