@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from podium.check.judge import TOLERANCE_KW, check_equal, check_schedule, net_kw
 from podium.check.limits import Floats
-from podium.check.money import MarketPrices, device_cost_eur, energy_profit_eur, level1_cost_eur
+from podium.check.money import KWH_PER_MWH, MarketPrices, device_cost_eur, energy_profit_eur, level1_cost_eur
 from podium.check.report import CheckReport, Findings
 from podium.check.results_folder import POD_COLUMNS, SCHEDULE_COLUMNS, STEP_COLUMNS, ResultsFolder, by_step, number_of
 from podium.check.schedule import Schedule, parts
@@ -29,21 +29,28 @@ class Case:
     """What the results are judged by: the study, its prices, the files, and where findings go."""
 
     portfolio: Portfolio
-    prices: MarketPrices
+    prices: MarketPrices | None
     results: ResultsFolder
     findings: Findings
     plan: Schedule
     baseline: Schedule
     """Level 1's powers; the files keep no more of it."""
 
-    @property
-    def failed(self) -> NDArray[np.bool_]:
-        """PODs that keep their declared baseline. Shape (pod,)."""
-        return np.isin(self.portfolio.ids, list(self.results.failed))
+    def without(self, schedule: Schedule) -> NDArray[np.bool_]:
+        """PODs that failed and have no device with a power in this schedule. Shape (pod,)."""
+        named = set(schedule.device_ids[np.isfinite(schedule.power_kw).any(axis=1)])
+        has_power = np.zeros(len(self.portfolio), dtype=bool)
+        for table in self.portfolio.devices.values():
+            has_power[table.pod[[name in named for name in table.ids]]] = True
+        return ~has_power & np.isin(self.portfolio.ids, list(self.results.failed))
 
     def net_kw(self, schedule: Schedule) -> Floats:
-        """Net power of each POD by its devices, NaN where it failed. Shape (pod, step)."""
-        return net_kw(self.portfolio, list(parts(self.portfolio, schedule, self.results.failed)))
+        """Net power of each POD by its devices, NaN where it has no schedule. Shape (pod, step)."""
+        return net_kw(self.portfolio, list(parts(self.portfolio, schedule, self.names(self.without(schedule)))))
+
+    def names(self, pods: NDArray[np.bool_]) -> list[str]:
+        """Ids of PODs (pod,)."""
+        return [str(name) for name in self.portfolio.ids[pods]]
 
     def equal(self, what: str, value: Any, expected: float, unit: str, scale: float = 0.0) -> None:
         """Record where a single number is not what was expected, within 1e-6 of it or of `scale`."""
@@ -54,12 +61,13 @@ class Case:
 
 
 def check_results(
-    portfolio: Portfolio, prices: MarketPrices, results_dir: Path, tolerance_kw: float = TOLERANCE_KW
+    portfolio: Portfolio, prices: MarketPrices | None, results_dir: Path, tolerance_kw: float = TOLERANCE_KW
 ) -> CheckReport:
     """Judge the results of a run on this study by the files in `results_dir`.
 
     The schedule keeps every rule; devices sum to PODs and PODs to the position; prices, costs, profits and the gap are
-    what the study makes of them, within 1e-6 of their size. Raises InputError where a file cannot be read.
+    what the study makes of them, within 1e-6 of their size. `prices` is None in a study without a market. Raises
+    InputError where a file cannot be read.
     """
     results = ResultsFolder.read(results_dir)
     findings = Findings(portfolio.horizon, portfolio.ids, tolerance_kw)
@@ -71,10 +79,10 @@ def check_results(
     check_size(case)
     check_sums(case)
     check_level1_money(case)
-    if results.method == "exact":
-        check_level2_money(case)
+    if prices is not None:
+        check_level2_money(case, prices)
     check_certificate(case)
-    physics = check_schedule(portfolio, plan, tolerance_kw, results.failed)
+    physics = check_schedule(portfolio, plan, tolerance_kw, case.names(case.without(plan)))
     return CheckReport.joined((physics, findings.report()))
 
 
@@ -102,8 +110,9 @@ def check_sums(case: Case) -> None:
         ("plan_kw", "position_kw", case.plan),
         ("baseline_kw", "baseline_kw", case.baseline),
     ):
-        expected = np.where(case.failed[:, None], declared, case.net_kw(schedule))
-        rows = np.flatnonzero(~(case.failed & np.isnan(declared).all(axis=1)))
+        absent = case.without(schedule)
+        expected = np.where(absent[:, None], declared, case.net_kw(schedule))
+        rows = np.flatnonzero(~(absent & np.isnan(declared).any(axis=1)))
         what = f"pods.parquet, {name}"
         check_equal(case.findings, what, pods[name][rows], "its devices", expected[rows], rows)
         check_equal(case.findings, f"steps.parquet, {total}", steps[total], "the PODs", pods[name].sum(axis=0))
@@ -115,21 +124,22 @@ def check_level1_money(case: Case) -> None:
     Not where a boiler or back-up heater may have run, whose heat the files do not keep for level 1, and not where a POD
     without a tariff meets different prices for buying and selling.
     """
+    summary = case.results.summary
     given = case.results.pod_summary["cost_eur"].to_numpy(dtype=float)
-    total = number_of(case.results.summary, "level1", "cost_eur")
-    case.equal("summary.json, level1.cost_eur", total, float(np.nansum(given)), "EUR", float(np.nansum(abs(given))))
-    case.equal(
-        "summary.json, level1.failed", number_of(case.results.summary, "level1", "failed"), case.failed.sum(), "PODs"
-    )
-    price = case.prices.buy / 1000.0
-    expected = level1_cost_eur(case.portfolio, case.baseline, price, case.results.failed)
+    total, scale = float(np.nansum(given)), float(np.nansum(abs(given)))
+    case.equal("summary.json, level1.cost_eur", number_of(summary, "level1", "cost_eur"), total, "EUR", scale)
+    failed = number_of(summary, "level1", "failed")
+    case.equal("summary.json, level1.failed", failed, len(case.results.failed), "PODs")
+    price = None if case.prices is None else case.prices.buy / KWH_PER_MWH
+    absent = case.without(case.baseline)
+    expected = level1_cost_eur(case.portfolio, case.baseline, price, case.names(absent))
     row_of = pd.Index(case.results.pod_summary["pod"].astype(str)).get_indexer(pd.Index(case.portfolio.ids))
-    for pod in np.flatnonzero(_priced(case) & ~_heated(case) & ~case.failed & (row_of >= 0)):
+    for pod in np.flatnonzero(_priced(case) & ~_heated(case) & ~absent & (row_of >= 0)):
         what = f"pod_summary.parquet, cost_eur of POD {case.portfolio.ids[pod]!r}"
         case.equal(what, given[row_of[pod]], float(expected[pod]), "EUR")
 
 
-def check_level2_money(case: Case) -> None:
+def check_level2_money(case: Case, prices: MarketPrices) -> None:
     """Market money of each step, and the plan's profit: that less the use of the devices."""
     steps = _steps(case)
     for side in ("buy", "sell"):
@@ -139,10 +149,10 @@ def check_level2_money(case: Case) -> None:
             f"steps.parquet, {name}",
             steps[name],
             "the study's prices",
-            getattr(case.prices, side),
+            getattr(prices, side),
             unit="EUR/MWh",
         )
-    profit = energy_profit_eur(case.portfolio, steps["position_kw"], case.prices)
+    profit = energy_profit_eur(case.portfolio, steps["position_kw"], prices)
     check_equal(
         case.findings,
         "steps.parquet, profit_eur",
@@ -152,7 +162,7 @@ def check_level2_money(case: Case) -> None:
         unit="EUR",
         least_scale=LEAST_EUR,
     )
-    use = device_cost_eur(case.portfolio, case.plan, case.results.failed)
+    use = device_cost_eur(case.portfolio, case.plan, case.names(case.without(case.plan)))
     total, scale = float(profit.sum() - use.sum()), float(abs(profit).sum() + abs(use).sum())
     case.equal(
         "summary.json, level2.profit_eur", number_of(case.results.summary, "level2", "profit_eur"), total, "EUR", scale
@@ -175,7 +185,8 @@ def check_certificate(case: Case) -> None:
     if not isinstance(profit, int | float) or not isinstance(bound, int | float):
         case.findings.note("certificate.json lacks profit_eur or bound_eur", 1.0, "numbers")
         return
-    case.equal("certificate.json, gap", gap, gap_of(bound, profit), "")
+    if gap is not None or np.isfinite(gap_of(bound, profit)):
+        case.equal("certificate.json, gap", gap, gap_of(bound, profit), "")
     short = profit - bound
     if short > MONEY_TOLERANCE * max(abs(profit), LEAST_EUR):
         case.findings.note(f"the bound of {bound:.9g} EUR is below the profit of {profit:.9g} EUR", short, "EUR")
@@ -212,7 +223,8 @@ def _priced(case: Case) -> NDArray[np.bool_]:
     """PODs whose prices are known for certain. Shape (pod,)."""
     columns = case.portfolio.columns
     own = [~np.isnan(columns[f"{side}_eur_per_kwh"]) | (columns[f"{side}_profile"] >= 0) for side in ("buy", "sell")]
-    return np.asarray((own[0] & own[1]) | bool((case.prices.buy == case.prices.sell).all()))
+    one_price = case.prices is None or bool((case.prices.buy == case.prices.sell).all())
+    return np.asarray((own[0] & own[1]) | one_price)
 
 
 def _heated(case: Case) -> NDArray[np.bool_]:

@@ -53,11 +53,6 @@ class ResultsFolder:
         summary = self.pod_summary
         return frozenset(summary.loc[summary["status"].astype(str) == "failed", "pod"].astype(str))
 
-    @property
-    def method(self) -> str:
-        """Method of level 2."""
-        return str(number_of(self.summary, "level2", "method"))
-
 
 def number_of(written: Mapping[str, Any], *path: str) -> Any:
     """An entry of a JSON file, None where it is absent."""
