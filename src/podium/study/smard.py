@@ -210,9 +210,7 @@ def _zones(header: Sequence[str], layout: _Layout, path: Path) -> dict[str, int]
     return zones
 
 
-def _times(
-    rows: Sequence[Sequence[str]], lines: NDArray[np.int64], layout: _Layout, path: Path
-) -> pd.DatetimeIndex:
+def _times(rows: Sequence[Sequence[str]], lines: NDArray[np.int64], layout: _Layout, path: Path) -> pd.DatetimeIndex:
     """Starts of the steps, UTC; they follow one another without gap or overlap."""
     text = [f"{row[0]} {row[1]}" if layout.clock_apart else row[0] for row in rows]
     wall = pd.DatetimeIndex(pd.to_datetime(pd.Series(text), format=layout.time_format, errors="coerce"))
@@ -234,9 +232,7 @@ def _from_wall_clock(wall: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return local.tz_convert("UTC")
 
 
-def _refuse_uneven(
-    times: pd.DatetimeIndex, lines: NDArray[np.int64], text: Sequence[str], path: Path
-) -> None:
+def _refuse_uneven(times: pd.DatetimeIndex, lines: NDArray[np.int64], text: Sequence[str], path: Path) -> None:
     gaps = np.diff(times.as_unit("s").asi8)
     step = int(np.median(gaps)) if len(gaps) else 3600
     for row in np.flatnonzero((gaps != step) | (gaps <= 0))[:1] + 1:
@@ -264,9 +260,7 @@ def _prices(
     return found
 
 
-def _refuse(
-    bad: NDArray[np.bool_], lines: NDArray[np.int64], text: Sequence[str], expected: str, path: Path
-) -> None:
+def _refuse(bad: NDArray[np.bool_], lines: NDArray[np.int64], text: Sequence[str], expected: str, path: Path) -> None:
     for row in np.flatnonzero(bad)[:1]:
         raise _line_error(path, int(lines[row]), repr(text[row]), expected)
 
