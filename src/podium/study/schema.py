@@ -134,6 +134,7 @@ class StudyFile(BaseModel):
     prices: FileRef | None = None
     """Market prices, EUR/MWh."""
     options: Options = Options()
+    """How the study is optimised, see below."""
 
     def device_files(self) -> dict[str, FileRef]:
         """Kind -> table, of the kinds that are there, in the order of KINDS."""

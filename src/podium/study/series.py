@@ -139,10 +139,11 @@ def on_steps(
     first = np.asarray(begin - starts[0]) // step
     if step % length == 0 and ((begin - starts[0]) % length == 0).all():
         return np.ascontiguousarray(values[:, first])
+    whole = min(step, length)
     found = np.zeros((len(values), horizon.steps))
     for later in range(length // step + 2):
         row = np.minimum(first + later, len(starts) - 1)
         overlap = np.minimum(starts[row] + step, begin + length) - np.maximum(starts[row], begin)
         overlap[first + later > row] = 0
-        found += values[:, row] * (np.maximum(overlap, 0) / length)
-    return found
+        found += values[:, row] * (np.maximum(overlap, 0) / whole)
+    return found / (length / whole)
