@@ -70,9 +70,7 @@ def run_commands(block: Block, page: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_code_in_the_docs_runs(
-    name: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_code_in_the_docs_runs(name: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = repository / name
     found = blocks(page.read_text(encoding="utf-8"))
     assert found, f"{name} shows no code"
