@@ -24,12 +24,12 @@ def fixed(value: float | None, decimals: int) -> str:
 
 def eur(value: float | None) -> str:
     """Money: euros with cents."""
-    return f"{fixed(value, 2)} EUR"
+    return ABSENT if value is None else f"{fixed(value, 2)} EUR"
 
 
 def large_eur(value: float | None) -> str:
     """Money as HTML, with the unit in smaller letters."""
-    return f"{fixed(value, 2)} <small>EUR</small>"
+    return ABSENT if value is None else f"{fixed(value, 2)} <small>EUR</small>"
 
 
 def percent(fraction: float | None) -> str:

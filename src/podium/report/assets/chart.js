@@ -152,7 +152,7 @@ class StepChart {
   changeNotes() {
     return clock.changes.map(([first], i) => ({
       text: clock.changeText(i), x: first, y: 1, yref: "paper", yanchor: "top", xanchor: "left", xshift: 3, showarrow: false,
-      font: { size: 10, color: style("--muted") }, bgcolor: style("--panel"), borderpad: 1,
+      font: { size: 10, color: style("--muted") },
     }));
   }
 
@@ -177,7 +177,7 @@ class StepChart {
     const to = { ArrowRight: from + stride, ArrowLeft: from - stride, Home: Math.floor(first), End: Math.ceil(last) - 1, Escape: null }[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    if (to === null) { moveCursor(null); zoom(null); } else moveCursor(Math.min(Math.max(to, 0), clock.steps - 1));
+    if (to === null) { moveCursor(null); zoom(null); } else moveCursor(Math.min(Math.max(to, Math.floor(first)), Math.ceil(last) - 1));
   }
 
   stepAt(clientX) {
@@ -196,7 +196,8 @@ class StepChart {
     this.at.textContent = k === null ? "" : clock.step(k);
     for (const [series, output] of this.readings) output.textContent = k === null ? "" : this.reading(series, k, unit);
     const layout = this.plot._fullLayout;
-    if (k === null || !layout?.xaxis) { this.line.style.display = "none"; return; }
+    const [first, last] = shared.range ?? clock.extent;
+    if (k === null || !layout?.xaxis || k + 0.5 < first || k + 0.5 > last) { this.line.style.display = "none"; return; }
     Object.assign(this.line.style, {
       display: "block", left: `${layout.xaxis._offset + layout.xaxis.l2p(k + 0.5)}px`, top: `${layout._size.t}px`, height: `${layout._size.h}px`,
     });

@@ -29,7 +29,7 @@ function withPrice(series, share) {
 
 function positionChart(host) {
   new StepChart(host, {
-    title: "Position against price", height: 384,
+    title: priced ? "Position against price" : "Position", height: 384,
     ...withPrice([
       { name: "Position (plan)", look: "bar", values: rows.position_kw },
       { name: "Baseline", look: "plain", values: rows.baseline_kw },
@@ -54,7 +54,7 @@ function profitChart(host, perPod = false) {
   }
   const [of, decimals] = perPod ? ["per POD", 4] : ["portfolio", 2];
   const chart = new StepChart(host, {
-    title: "Optimised profit per step, and its mean", height: 384, series,
+    title: "Mean optimised profit", height: 384, series,
     action: { text: perPod ? "Show the portfolio" : "Show per POD", run: () => { chart.drop(); profitChart(host, !perPod); } },
     panels: [{ label: `Per step, ${of}`, unit: "EUR", decimals, share: 0.55 }, { label: `Cumulated, ${of}`, unit: "EUR", decimals, share: 0.45 }],
   });
@@ -125,13 +125,13 @@ function timesChart(host) {
       return [
         { type: "box", orientation: "h", y: [each.solver], lowerfence: [low], q1: [q1], median: [median], q3: [q3], upperfence: [high], width: 0.5,
           line: { color, width: 1.5 }, fillcolor: style("--band"), hoverinfo: "x", xhoverformat: ",.3f", name: each.solver },
-        { type: "scatter", mode: "lines", x: ms(each.sorted), y: each.rank, xaxis: "x", yaxis: "y2", line: { color, dash, width: 2 }, name: each.solver,
+        { type: "scatter", mode: each.pods > 1 ? "lines" : "markers", marker: { color, size: 7 }, x: ms(each.sorted), y: each.rank, xaxis: "x", yaxis: "y2", line: { color, dash, width: 2 }, name: each.solver,
           hovertemplate: `${each.solver.replaceAll("<", "&lt;")}: %{y:,} PODs within %{x:,.3f} ms<extra></extra>` },
       ];
     });
     return { traces, layout: {
       margin: { l: 62, r: 14, t: 8, b: 40 }, hovermode: "closest",
-      xaxis: { ...axisLook("Time per POD, ms"), type: "log", anchor: "y2", tickformat: ",~g" },
+      xaxis: { ...axisLook("Time per POD, ms"), type: "log", nticks: 6, anchor: "y2", tickformat: ",~g" },
       yaxis: { ...axisLook(""), domain: [0.62, 1], type: "category", autorange: "reversed" },
       yaxis2: { ...axisLook("PODs"), domain: [0, 0.54], rangemode: "tozero" },
     } };
