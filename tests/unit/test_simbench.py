@@ -178,6 +178,8 @@ def test_a_day_of_2016_is_that_very_day_and_has_no_prices(tmp_path: Path) -> Non
     made = import_simbench("1-LV-rural1--2-sw", tmp_path / "grid", "2016-10-30")
     header, tables = read_study(tmp_path / "grid")
     assert not made.priced
+    assert "13 PODs" in str(made)
+    assert "no market prices for these days" in str(made)
     assert "prices" not in header
     assert len(tables["profiles"]) == 100
     times = Horizon.days("2016-10-30", 1, 15, "Europe/Berlin").times

@@ -68,6 +68,11 @@ class ImportedStudy:
     priced: bool
     """True where market prices came along."""
 
+    def __str__(self) -> str:
+        tables = ", ".join(f"{kind} {rows}" for kind, rows in self.devices.items())
+        prices = "" if self.priced else "; no market prices for these days: add a price table"
+        return f"{self.folder}: {self.pods} PODs; rows of {tables}{prices}. Next: podium run {self.folder}"
+
 
 def import_simbench(
     code: str,
