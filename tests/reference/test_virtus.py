@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from podium.flexstore import FlexStore, concatenate
 from podium.market import virtus
 
 PODS = [f"p{number}" for number in range(1, 8)]
@@ -155,6 +156,60 @@ def test_level2_sums_and_prices_are_those_of_the_step_table(level2: dict[str, An
         np.testing.assert_allclose(ours, [float(step[column]) for step in steps], rtol=1e-12)
     changed = np.sum(~np.isclose(result.baseline_declared_kw, result.baseline_kw, rtol=1e-12, atol=1e-9))
     assert changed == level2["summary"]["steps_baseline_changed_by_clamp"]
+
+
+def true_store(entries: list[dict[str, Any]]) -> FlexStore:
+    """The same devices by their own rules in canonical form, W turned into kW.
+
+    A shift is stored and its level at the end is the shift's sum; BESS and PONTLAB are free within their band.
+    """
+    shifts, storages = tables(entries)
+    forecast = shifts.forecast_kw / 1000
+    most = 0.25 * np.abs(forecast).sum(axis=1, keepdims=True) + np.zeros((1, 96))
+    least = -most
+    least[:, -1] = np.maximum(least[:, -1], 0.25 * shifts.sum_min_kw / 1000)
+    most[:, -1] = np.minimum(most[:, -1], 0.25 * shifts.sum_max_kw / 1000)
+    low, high = forecast + shifts.shift_min_kw / 1000, forecast + shifts.shift_max_kw / 1000
+    limits = {"p_min": low, "p_max": high, "e_min": least, "e_max": most, "drift": -0.25 * forecast}
+    shifting = FlexStore.of(names("shift", len(shifts)), shifts.pod, 96, k_plus=1.0, k_minus=1.0, **limits)
+    storing = FlexStore.of(
+        names("storage", len(storages)),
+        storages.pod,
+        96,
+        p_min=-storages.discharge_max_kw / 1000,
+        p_max=storages.charge_max_kw / 1000,
+        k_plus=4 * storages.charge_efficiency,
+        k_minus=4 * storages.discharge_efficiency,
+        e_max=storages.level_max_kw / 1000,
+        e_initial=storages.level_initial_kw / 1000,
+    )
+    profiles = [(pod, d) for pod, e in enumerate(entries) for d in e["devices"] if d["type"] in ("BESS", "PONTLAB")]
+    power, half = (np.array([row(d[k]) for _, d in profiles]) / 1000 for k in ("profile", "max_shift"))
+    owner = np.array([pod for pod, _ in profiles], dtype=np.int64)
+    given = FlexStore.of(
+        names("given", len(owner)), owner, 96, has_store=False, p_min=power - abs(half), p_max=power + abs(half)
+    )
+    return concatenate([shifting, storing, given], 96)
+
+
+def names(kind: str, count: int) -> np.ndarray:
+    return np.array([f"{kind} {number}" for number in range(count)], dtype=object)
+
+
+def test_devices_cannot_deliver_what_the_reference_promises(pods: dict[str, Any], level2: dict[str, Any]) -> None:
+    """Defect 2. The forecast can be delivered; the golden F_max misses by 62.8 kWh, F_min by 68.
+
+    All of what F_max asks for above the baseline is more energy than the devices have: 0.67 kWh.
+    """
+    devices = virtus.JointSet(true_store([pods[name] for name in level2["input"]["pods"]]), 0.25)
+    baseline = np.array(level2["input"]["baseline_raw"]) / 1000
+    assert virtus.undelivered(baseline, devices).upper_kwh == pytest.approx(0.0, abs=1e-3)
+    for name, kwh in (("F_max", 62.8), ("F_min", 68.0)):
+        found = virtus.undelivered(np.array(level2["output"][name]) / 1000, devices)
+        assert found.lower_kwh == pytest.approx(kwh, rel=0.01)
+        assert found.upper_kwh == pytest.approx(kwh, rel=0.01)
+    above = virtus.undelivered(baseline + 100.0, devices)
+    assert 0.25 * (above.delivered_kw - baseline).sum() == pytest.approx(0.67, abs=0.01)
 
 
 def test_conf7_takes_under_4_ms(pods: dict[str, Any]) -> None:

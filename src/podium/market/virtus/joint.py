@@ -65,6 +65,17 @@ def targets_as_limits(store: FlexStore, energy_kwh: Floats) -> FlexStore:
     return replace(store, e_min=np.where(wanted, met, store.full("e_min")))
 
 
+class _QuietHighs(highspy.Highs):
+    """HiGHS without its banner, which comes out while the callbacks are set up; none is used."""
+
+    def __init__(self) -> None:
+        highspy.Highs.__init__(self)
+
+    def enableCallbacks(self) -> None:  # noqa: N802
+        """Silence, and no callbacks."""
+        self.silent()
+
+
 class Programme:
     """A linear programme, built by blocks of columns and rows of any shape, minimised by HiGHS."""
 
@@ -97,8 +108,9 @@ class Programme:
 
     def solver(self, *, interior: bool = False) -> highspy.Highs:
         """HiGHS with this programme, not yet run; `interior` suits large ones that are solved once."""
-        solver = highspy.Highs()
-        solver.setOptionValue("output_flag", False)
+        solver = _QuietHighs()
+        solver.setOptionValue("threads", 1)
+        solver.setOptionValue("random_seed", 0)
         if interior:
             solver.setOptionValue("solver", "ipm")
             solver.setOptionValue("run_crossover", "off")

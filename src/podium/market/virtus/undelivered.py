@@ -1,6 +1,6 @@
 """How much of a promised trajectory the devices cannot deliver (docs/maths/virtus.md, section 3).
 
-undelivered = least over all schedules of  dt * sum over t of |promised[t] - sum over d of p[d, t]|   [kWh]
+The least over all schedules of dt * sum over t of |promised[t] - sum over d of p[d, t]|, in kWh.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from podium.errors import InputError, Problem
 from podium.flexstore import FlexStore
 from podium.market.virtus.joint import JointSet, Programme, add_bound_devices, solved
 from podium.market.virtus.response import Fleet, both_ways
-from podium.market.virtus.rules import Floats, Ints
+from podium.market.virtus.rules import Floats
 
 _GROUPS = 6
 _SMOOTHING = 0.6
+#: Cost of use in the programme, as a share of the cost of deviating.
 _THROUGHPUT = 1e-3
 
 
@@ -60,16 +61,16 @@ def undelivered(
     found = _by_prices(promised, fleet, gap, rounds) if by_prices else _explicit(promised, devices)
     free = devices.free_range_kw()
     answer = fleet.powers(-found.price / devices.step_hours, exclusive=True)
-    proven = _proven(found.price, promised, answer.sum(axis=0), *free)
+    proven = max(_proven(found.price, promised, answer.sum(axis=0), *free), 0.0)
     bound = _replayed(fleet.store, found.powers, devices.step_hours).sum(axis=0)
     delivered = bound + np.clip(promised - bound, *free)
     missing = float(devices.step_hours * np.abs(promised - delivered).sum())
-    return Undelivered(min(max(proven, 0.0), missing), missing, delivered)
+    return Undelivered(min(proven, missing), missing, delivered)
 
 
 @dataclass(frozen=True, slots=True)
 class _Relaxed:
-    """Solution with charging and discharging at once: price (step,), powers (device, step)."""
+    """Solution with charging and discharging at once: price (step,) in kWh per kW, powers (device, step)."""
 
     price: Floats
     powers: Floats
@@ -93,43 +94,60 @@ def _explicit(promised: Floats, devices: JointSet) -> _Relaxed:
 
 
 def _by_prices(promised: Floats, fleet: Fleet, gap: float, rounds: int) -> _Relaxed:
-    """Column generation: each price brings an answer, the answers' best mix brings the next price."""
-    step_hours = fleet.devices.step_hours
-    free = fleet.devices.free_range_kw()
-    group = np.arange(fleet.store.devices) % _GROUPS
-    master = _Master(promised, step_hours, *free)
-    tried = [np.zeros(len(promised))]
-    master.add(_summed(fleet.powers(tried[0], exclusive=False), group))
-    upper, price = master.solve()
-    best, lower, smoothing = tried[0], 0.0, 0.0
-    enough = 1e-3 * step_hours * np.abs(promised).sum()
-    while len(tried) <= rounds and upper - lower > max(gap * upper, enough):
-        tried.append(smoothing * best + (1.0 - smoothing) * price)
-        answer = _summed(fleet.powers(-tried[-1] / step_hours, exclusive=False), group)
-        proven = _proven(tried[-1], promised, answer.sum(axis=0), *free)
-        if proven > lower:
-            best, lower = tried[-1], proven
-        master.add(answer)
-        before = upper
-        upper, price = master.solve()
-        smoothing = _SMOOTHING if upper < before else 0.0
+    """By column generation, the schedules mixed from all answers."""
+    search = _Search(promised, fleet)
+    search.ask(np.zeros(len(promised)))
+    search.run(gap, rounds)
     powers = np.zeros((fleet.store.devices, len(promised)))
-    for weight, used in zip(master.weights(), tried, strict=True):
+    for weight, price in zip(search.master.weights(), search.tried, strict=True):
         if weight.any():
-            powers += weight[group][:, None] * fleet.powers(-used / step_hours, exclusive=False)
-    return _Relaxed(best, powers)
+            answer = fleet.powers(-price / fleet.devices.step_hours, exclusive=False)
+            powers += weight[search.group][:, None] * answer
+    return _Relaxed(search.best, powers)
+
+
+class _Search:
+    """Column generation: each price brings an answer, the answers' best mix brings the next price.
+
+    The next price is drawn towards the one that has proven most (Wentges smoothing).
+    """
+
+    def __init__(self, promised: Floats, fleet: Fleet) -> None:
+        self._promised, self._fleet = promised, fleet
+        self._free = fleet.devices.free_range_kw()
+        self.group = np.arange(fleet.store.devices) % _GROUPS
+        self.master = _Master(promised, fleet.devices.step_hours, *self._free)
+        self.tried: list[Floats] = []
+        self.best, self.lower = np.zeros(len(promised)), 0.0
+
+    def ask(self, price: Floats) -> None:
+        """The devices' answer to a price (step,), and what it proves."""
+        powers = self._fleet.powers(-price / self._fleet.devices.step_hours, exclusive=False)
+        answer = np.zeros((_GROUPS, len(price)))
+        np.add.at(answer, self.group, powers)
+        self.tried.append(price)
+        self.master.add(answer)
+        proven = _proven(price, self._promised, answer.sum(axis=0), *self._free)
+        if proven > self.lower:
+            self.best, self.lower = price, proven
+
+    def run(self, gap: float, rounds: int) -> None:
+        """Until the best mix misses at most a share `gap`, or 0.1 % of the promise, more than is proven."""
+        enough = 1e-3 * self._fleet.devices.step_hours * np.abs(self._promised).sum()
+        upper, price = self.master.solve()
+        smoothing = 0.0
+        for _ in range(rounds):
+            if upper - self.lower <= max(gap * upper, enough):
+                break
+            self.ask(smoothing * self.best + (1.0 - smoothing) * price)
+            before = upper
+            upper, price = self.master.solve()
+            smoothing = _SMOOTHING if upper < before else 0.0
 
 
 def _proven(price: Floats, promised: Floats, answer: Floats, free_min: Floats, free_max: Floats) -> float:
     """Weak duality: price . promised - (greatest price . power that the devices reach), for |price| <= dt."""
     return float(price @ (promised - answer) - np.maximum(price * free_min, price * free_max).sum())
-
-
-def _summed(powers: Floats, group: Ints) -> Floats:
-    """Sums by group (group, step)."""
-    sums = np.zeros((_GROUPS, powers.shape[1]))
-    np.add.at(sums, group, powers)
-    return sums
 
 
 def _replayed(store: FlexStore, powers: Floats, step_hours: float) -> Floats:
