@@ -15,7 +15,7 @@ import numpy as np
 from podium.report import sections
 from podium.report.explorer import CHUNK_PODS, Explorer, build_explorer
 from podium.report.files import DEVICE_SERIES, POD_SERIES, STEP_COLUMNS, Results
-from podium.report.text import count, kind_text
+from podium.report.text import count, kind_text, level_text
 
 SCRIPTS = ("format.js", "clock.js", "data.js", "chart.js", "portfolio.js", "detail.js", "pods.js", "start.js")
 _DECIMALS = {"_kw": 3, "_eur": 6, "_eur_per_mwh": 4}
@@ -92,6 +92,7 @@ def portfolio(results: Results) -> dict[str, Any]:
         "pods": len(results.pods), "chunk_pods": CHUNK_PODS,
         "pod_series": POD_SERIES, "device_series": DEVICE_SERIES,
         "kinds": {kind: kind_text(kind) for kind in _kinds(results)},
+        "levels": {kind: level_text(kind) for kind in _kinds(results)},
         "steps": {name: _numbers(results, name) for name in STEP_COLUMNS if name != "time"},
         "rounds": [
             {name: _number(each[name]) for name in ("round", "bound_eur", "profit_eur")}

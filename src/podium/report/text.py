@@ -8,6 +8,14 @@ MINUS = "−"
 ABSENT = "–"
 
 _ABBREVIATIONS = {"pv": "PV", "chp": "CHP", "ev": "EV"}
+_LEVELS = {
+    "battery": "State of charge",
+    "ev_charger": "State of charge",
+    "chp": "Heat stored",
+    "heat_pump": "Heat stored",
+    "curtailable_load": "Allowance left",
+    "shiftable_load": "Taken beyond the load",
+}
 
 
 def fixed(value: float | None, decimals: int) -> str:
@@ -65,6 +73,15 @@ def kind_text(kind: str) -> str:
     ('EV charger', 'PV')
     """
     return " ".join(_ABBREVIATIONS.get(word, word) for word in kind.split("_"))
+
+
+def level_text(kind: str) -> str:
+    """What the energy of a device's store is, in words.
+
+    >>> level_text("chp"), level_text("flywheel")
+    ('Heat stored', 'Level')
+    """
+    return _LEVELS.get(kind, "Level")
 
 
 def tag(name: str, content: str, css: str = "") -> str:

@@ -76,8 +76,9 @@ function deviceSpec(device) {
   if (device.spill_kw) series.push({ name: "Spilled", look: "bound", values: device.spill_kw });
   if (device.energy_kwh) {
     panels[0].share = 0.55;
-    panels.push({ label: "Level of the store, end of step", quantity: "energy", share: 0.45, fromZero: true });
-    series.push({ name: "Level", look: "ink", values: device.energy_kwh, panel: 1, ends: true });
+    const level = portfolio.levels[device.kind] ?? "Level";
+    panels.push({ label: `${level}, end of step`, quantity: "energy", share: 0.45, fromZero: true });
+    series.push({ name: level, look: "ink", values: device.energy_kwh, panel: 1, ends: true });
   }
   return { title: deviceName(device), height: panels.length > 1 ? 290 : 200, series, panels };
 }

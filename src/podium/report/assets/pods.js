@@ -2,14 +2,14 @@
 
 const PAGE_ROWS = 25;
 const COLUMNS = [
-  { key: "pod", name: "POD", width: "21%" },
-  { key: "composition", name: "Devices", width: "22%", wide: true },
-  { key: "solver", name: "Solver", width: "9.5%", wide: true },
-  { key: "seconds", name: "ms", width: "9%", wide: true, number: (value) => fixed(value === null ? null : 1e3 * value, 2) },
-  { key: "peak_kw", name: "Peak kW", width: "9.5%", wide: true, number: (value) => fixed(value, 2) },
-  { key: "cost_eur", name: "Cost EUR", width: "10.5%", wide: true, number: (value) => fixed(value, 2) },
-  { key: "plan_profit_eur", name: "Profit EUR", width: "10.5%", number: (value) => fixed(value, 2) },
-  { key: "status", name: "Status", width: "8%" },
+  { key: "pod", name: "POD", width: "18.5%" },
+  { key: "composition", name: "Devices", width: "19%", wide: true },
+  { key: "solver", name: "Solver", width: "8.5%", wide: true },
+  { key: "seconds", name: "ms", width: "10.5%", wide: true, number: (value) => fixed(value === null ? null : 1e3 * value, 2) },
+  { key: "peak_kw", name: "Peak kW", width: "10.5%", wide: true, number: (value) => fixed(value, 2) },
+  { key: "cost_eur", name: "Cost EUR", width: "12%", wide: true, number: (value) => fixed(value, 2) },
+  { key: "plan_profit_eur", name: "Profit EUR", width: "12%", number: (value) => fixed(value, 2) },
+  { key: "status", name: "Status", width: "9%" },
 ];
 
 class PodList {
