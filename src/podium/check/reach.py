@@ -33,6 +33,12 @@ class Gains:
         """Where the possible gains fall into two. Shape (device, step)."""
         return ~np.isnan(self.second_low)
 
+    @property
+    def first_only(self) -> Gains:
+        """Without the second ranges: one way on among others."""
+        nothing = np.full_like(self.second_low, np.nan)
+        return Gains(self.low, self.high, nothing, nothing)
+
     def of(self, row: int, step: int) -> Iterator[Interval]:
         """The possible gains of one device in one step."""
         yield float(self.low[row, step]), float(self.high[row, step])

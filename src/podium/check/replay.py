@@ -71,7 +71,8 @@ def _check_way_on(findings: Findings, plan: Part, part: Part, inside: slice) -> 
     gains = _possible_gains(findings, store, plan, part, inside)
     start = store.initial_kwh if inside.start == 0 else plan.levels_kwh(findings.horizon)[:, inside.start - 1]
     lack = lack_kwh(store, gains, start, inside.start)
-    for row in np.flatnonzero(gains.broken.any(axis=1) & (lack <= 0)):
+    standing = lack_kwh(store, gains.first_only, start, inside.start)
+    for row in np.flatnonzero(gains.broken.any(axis=1) & (lack <= 0) & (standing > 0)):
         lack[row] = lack_of_one_kwh(store, gains, float(start[row]), inside.start, int(row))
 
     def words(row: int, column: int) -> str:  # noqa: ARG001
