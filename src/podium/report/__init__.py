@@ -7,7 +7,6 @@ from pathlib import Path
 
 from podium.report.files import read_results
 from podium.report.page import write_page
-from podium.report.pictures import draw_pictures
 
 __all__ = ["PAGE", "write_report"]
 
@@ -23,6 +22,8 @@ def write_report(results_dir: Path) -> list[Path]:
 
     Raises InputError when one of these files is missing or lacks a column.
     """
+    from podium.report.pictures import draw_pictures  # matplotlib: 0.7 s that other commands need not wait for
+
     results = read_results(results_dir)
     written = []
     for name, picture in draw_pictures(results).items():
