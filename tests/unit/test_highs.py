@@ -30,3 +30,19 @@ def test_nothing_is_printed() -> None:
         [sys.executable, "-W", "error", "-c", BATTERY], capture_output=True, text=True, check=False, env=os.environ
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+THREADS = """
+import highspy
+
+other = highspy.Highs()
+other.setOptionValue("threads", 3)
+other.addVariable(0.0, 1.0, 1.0)
+other.run()
+"""
+
+
+def test_another_user_of_highs_in_the_process_does_no_harm() -> None:
+    """HiGHS refuses to run with one thread once somebody has started it with three; Podium then takes the three."""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", THREADS + BATTERY], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()

@@ -102,7 +102,10 @@ class Solver:
     def _run(self, strategy: str) -> None:
         self.highs.setOptionValue("simplex_strategy", 4 if strategy == "primal" else 1)
         self.highs.setOptionValue("time_limit", self.highs.getRunTime() + self.time_limit_seconds)
-        self.highs.run()
+        if self.highs.run() == highspy.HighsStatus.kError:
+            # All of a process share HiGHS' threads; whoever ran it first may have fixed another number of them.
+            self.highs.setOptionValue("threads", 0)
+            self.highs.run()
 
     def _unsolved(self, status: highspy.HighsModelStatus) -> Solved:
         if status in _EMPTY:
