@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-import podium
 from podium.compute import Progress as Told
 from podium.compute import silent
 from podium.errors import InputError, PodiumError
 from podium.results import RESULTS
+from podium.version import __version__
 
 app = typer.Typer(
     name="podium",
@@ -63,13 +63,15 @@ def _complain(text: str) -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(podium.__version__)
+        typer.echo(__version__)
         raise typer.Exit
 
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     del version
 
@@ -99,7 +101,7 @@ def run(
     as_json: AS_JSON = False,
 ) -> None:
     """Optimise a study on both levels, check it, and write DIR/results with a report."""
-    from podium.run import run as run_study
+    from podium.engine import run as run_study
     from podium.study import load_study
 
     study = load_study(folder)
@@ -118,11 +120,10 @@ def run(
 @app.command()
 def check(folder: FOLDER, as_json: AS_JSON = False) -> None:
     """Judge the results in DIR/results by the study alone: limits, stores, sums, money, gap."""
-    from podium.check import check_results
+    from podium.engine import check as judge
     from podium.study import load_study
 
-    study = load_study(folder)
-    report = check_results(study.portfolio, study.prices, (study.folder or folder) / RESULTS)
+    report = judge(load_study(folder))
     if as_json:
         found = [str(violation) for violation in report.violations]
         content = {"violations": report.count, "max_violation_kw": report.max_violation_kw, "found": found}
@@ -163,7 +164,9 @@ def warm_up() -> None:
 def import_smard(
     file: Annotated[Path, typer.Argument(help="Day-ahead prices as downloaded from SMARD.de (CSV).", metavar="FILE")],
     out: Annotated[Path, typer.Option(help="The price table to write: .csv or .parquet.")] = Path("prices.csv"),
-    zone: Annotated[str | None, typer.Option(help="Bidding zone, such as IT-North; needed where there are several.")] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Bidding zone, such as IT-North; needed where there are several.")
+    ] = None,
     start: Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.")] = None,
     days: Annotated[int | None, typer.Option(min=1, help="Number of days.")] = None,
 ) -> None:
@@ -187,10 +190,16 @@ def import_simbench(
 
 
 @contextmanager
-def _progress(pods: int, *, quiet: bool) -> Iterator["_Phases"]:
+def _progress(pods: int, *, quiet: bool) -> Iterator[_Phases]:
     """A bar per phase on the terminal's error stream, so that the output stays clean."""
     console = Console(stderr=True, quiet=quiet)
-    columns = (TextColumn("{task.description:18}"), BarColumn(), MofNCompleteColumn(), TextColumn("PODs"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:18}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("PODs"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console) as bars:
         phases = _Phases(bars, pods)
         yield phases
@@ -202,7 +211,7 @@ class _Phases:
 
     def __init__(self, bars: Progress, pods: int) -> None:
         self.bars, self.pods = bars, pods
-        self.task = None
+        self.task: TaskID | None = None
 
     def __call__(self, name: str) -> Told:
         self.finish()
@@ -221,7 +230,7 @@ class _Phases:
             self.bars.update(self.task, completed=self.pods)
 
 
-def _told(summary: dict, out: Path) -> str:
+def _told(summary: dict[str, Any], out: Path) -> str:
     """A run in a few lines."""
     level1, level2, checked = summary["level1"], summary["level2"], summary["check"]
     lines = [

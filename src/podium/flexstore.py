@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -174,7 +175,7 @@ def concatenate(stores: Sequence[FlexStore], steps: int) -> FlexStore:
         empty = np.zeros(0, dtype=np.int64)
         return FlexStore.of(np.zeros(0, dtype=object), empty, steps)
     order = np.argsort(np.concatenate([store.pod for store in stores]), kind="stable")
-    joined = {
+    joined: dict[str, Any] = {
         field.name: _join([getattr(store, field.name) for store in stores])[order]
         for field in fields(FlexStore)
         if field.name != "steps"

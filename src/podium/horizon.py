@@ -72,7 +72,7 @@ class Horizon:
     def day(self) -> NDArray[np.int64]:
         """Index of each step's local day, from 0. Shape (step,)."""
         ordinals = np.array([stamp.toordinal() for stamp in self.times.date], dtype=np.int64)
-        return ordinals - ordinals[0]
+        return np.asarray(ordinals - ordinals[0])
 
     @cached_property
     def day_starts(self) -> NDArray[np.bool_]:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from podium.check.limits import StoreLimits
-from podium.check.reach import Gains, lack_kwh, lack_of_one_kwh
+from podium.checking.limits import StoreLimits
+from podium.checking.reach import Gains, lack_kwh, lack_of_one_kwh
 
 STEPS = 6
 Row = np.ndarray[Any, np.dtype[np.float64]]

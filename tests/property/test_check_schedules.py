@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podium.check import Schedule, check_position, check_schedule, level1_cost_eur, replay
-from podium.check.schedule import parts
+from podium.checking import Schedule, check_position, check_schedule, level1_cost_eur, replay
+from podium.checking.schedule import parts
 from podium.devices import (
     Battery,
     Chp,

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from podium.check import (
+from podium.checking import (
     CheckReport,
     Schedule,
     check_position,

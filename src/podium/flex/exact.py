@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.flex.kernel import SOLVED, Answer, Columns, Groups, solve_groups
+from podium.flex.piecewise import EXACT
 from podium.flexstore import FlexStore, Floats
 
 
@@ -60,17 +61,24 @@ def by_device(store: FlexStore, devices: NDArray[np.int64]) -> Groups:
 
 
 def solve_exactly(
-    store: FlexStore, groups: Groups, buy: Floats, sell: Floats, step_hours: float, into: Schedule
+    store: FlexStore,
+    groups: Groups,
+    buy: Floats,
+    sell: Floats,
+    step_hours: float,
+    into: Schedule,
+    flat_eur: float = EXACT,
 ) -> dict[int, Conflict]:
     """Write the optimal schedule of every group into `into`; returns the conflict of each group without one.
 
-    `buy` and `sell`, EUR/kWh, have shape (price row, step).
+    `buy` and `sell`, EUR/kWh, have shape (price row, step). `flat_eur`: value functions that are not convex may be off
+    by this much per step.
     """
     count = len(groups.storing)
     status, step = np.zeros(count, dtype=np.int64), np.full(count, -1, dtype=np.int64)
     answer = Answer(into.p, into.e, into.aux, into.spill, status, step, np.zeros(count))
     columns = Columns(*(getattr(store, name) for name in Columns._fields))
-    solve_groups(columns, groups, np.ascontiguousarray(buy), np.ascontiguousarray(sell), step_hours, answer)
+    solve_groups(columns, groups, np.ascontiguousarray(buy), np.ascontiguousarray(sell), step_hours, flat_eur, answer)
     return {
         int(n): Conflict(int(step[n]), float(answer.amount[n]), bool(status[n] == 2))
         for n in np.flatnonzero(status != SOLVED)

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import highspy
 import numpy as np
+from numpy.typing import NDArray
 
 from podium.errors import SolverError
 from podium.flex.program import Arrays
 from podium.flexstore import Floats
+
+Ints = NDArray[np.int64]
 
 #: Reduced costs and duals above this, EUR per unit, hold a column or row where it is while ties are broken.
 HELD = 1e-9
@@ -28,7 +31,7 @@ class Solved:
     time_limit: bool = False
 
 
-class _Highs(highspy.Highs):
+class QuietHighs(highspy.Highs):
     """HiGHS that prints nothing: its banner would come out while the callbacks are set up, before any option is."""
 
     def __init__(self) -> None:
@@ -44,7 +47,7 @@ class Solver:
 
     def __init__(self, arrays: Arrays, time_limit_seconds: float, mip_gap: float) -> None:
         self.arrays = arrays
-        self.highs = _Highs()
+        self.highs = QuietHighs()
         self.highs.setOptionValue("threads", 1)
         self.highs.setOptionValue("random_seed", 0)
         self.highs.setOptionValue("presolve", "off")
@@ -53,9 +56,17 @@ class Solver:
         self.loaded = -1
         self.columns = np.arange(arrays.cost.shape[1], dtype=np.int32)
         self.rows = np.arange(arrays.row_lower.shape[1], dtype=np.int32)
+        self.lower, self.upper = arrays.lower[0], arrays.upper[0]
 
-    def solve(self, n: int) -> Solved:
-        """POD n of the batch. Among equally cheap solutions, the one with the least weight."""
+    def solve(self, n: int, columns: Ints | None = None, values: Floats | None = None) -> Solved:
+        """POD n of the batch, some columns held at given values.
+
+        Among equally cheap solutions, the one with the least weight.
+        """
+        self.lower, self.upper = self.arrays.lower[n], self.arrays.upper[n]
+        if columns is not None and values is not None:
+            self.lower, self.upper = self.lower.copy(), self.upper.copy()
+            self.lower[columns] = self.upper[columns] = values
         self._load(n)
         if self.arrays.integer.any():
             return self._integers(n)
@@ -70,7 +81,7 @@ class Solver:
         """Numbers of POD n; the matrix is passed only where it differs from the last one's."""
         a = self.arrays
         if self.loaded >= 0 and np.array_equal(a.values[n], a.values[self.loaded]):
-            self._set_bounds(a.lower[n], a.upper[n], a.row_lower[n], a.row_upper[n])
+            self._set_bounds(self.lower, self.upper, a.row_lower[n], a.row_upper[n])
             self.highs.changeColsCost(len(self.columns), self.columns, a.cost[n])
         else:
             basis = self.highs.getBasis() if self.loaded >= 0 else None
@@ -89,7 +100,7 @@ class Solver:
         a = self.arrays
         program = highspy.HighsLp()
         program.num_col_, program.num_row_ = len(self.columns), len(self.rows)
-        program.col_cost_, program.col_lower_, program.col_upper_ = a.cost[n], a.lower[n], a.upper[n]
+        program.col_cost_, program.col_lower_, program.col_upper_ = a.cost[n], self.lower, self.upper
         program.row_lower_, program.row_upper_ = a.row_lower[n], a.row_upper[n]
         program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         program.a_matrix_.start_, program.a_matrix_.index_ = a.start, a.index
@@ -121,8 +132,8 @@ class Solver:
         x, row = np.array(solution.col_value), np.array(solution.row_value)
         held, tight = abs(np.array(solution.col_dual)) > HELD, abs(np.array(solution.row_dual)) > HELD
         self._set_bounds(
-            np.where(held, x, a.lower[n]),
-            np.where(held, x, a.upper[n]),
+            np.where(held, x, self.lower),
+            np.where(held, x, self.upper),
             np.where(tight, row, a.row_lower[n]),
             np.where(tight, row, a.row_upper[n]),
         )
@@ -131,7 +142,7 @@ class Solver:
         if self.highs.getModelStatus() != _OPTIMAL:
             return x
         found: Floats = np.array(self.highs.getSolution().col_value)
-        return np.asarray(np.clip(found, a.lower[n], a.upper[n]))
+        return np.asarray(np.clip(found, self.lower, self.upper))
 
     def _integers(self, n: int) -> Solved:
         """Branch and bound, then the linear programme with its integers held, for the same choice among equals."""
@@ -144,14 +155,6 @@ class Solver:
             return self._unsolved(status)
         bound, late = info.mip_dual_bound, status == _LIMIT
         x = np.array(self.highs.getSolution().col_value)
-        whole = self.arrays.integer
-        lower, upper = self.arrays.lower[n].copy(), self.arrays.upper[n].copy()
-        lower[whole] = upper[whole] = np.round(x[whole])
-        relaxed = Arrays(**{**vars(self.arrays), "integer": np.zeros_like(whole)})
-        one = {name: getattr(relaxed, name)[n : n + 1] for name in ("cost", "row_lower", "row_upper", "values")}
-        held = Solver(
-            Arrays(**{**vars(relaxed), **one, "lower": lower[None], "upper": upper[None]}),
-            self.time_limit_seconds,
-            0.0,
-        ).solve(0)
+        whole = np.flatnonzero(self.arrays.integer)
+        held = Solver(self.arrays.relaxed(), self.time_limit_seconds, 0.0).solve(n, whole, np.round(x[whole]))
         return Solved(held.x if held.x is not None else x, bound, time_limit=late)

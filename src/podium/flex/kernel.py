@@ -486,7 +486,7 @@ def _spread(c: Columns, members: Ints, storing: int, st: Stages, a: Answer) -> N
 @njit(cache=True)
 def _solve_group(
     c: Columns, members: Ints, storing: int, buy: Floats, sell: Floats, w_max: float, i_max: float, dt: float,
-    st: Stages, v: Values, bounds: Floats, a: Answer,
+    st: Stages, v: Values, bounds: Floats, flat: float, a: Answer,
 ) -> tuple[int, int, float, Values]:  # fmt: skip
     """Solve one group; returns status, step and amount of the conflict, and the (grown) values."""
     _rest_stages(c, members, storing, st, bounds[0], bounds[1])
@@ -501,7 +501,7 @@ def _solve_group(
         if convex:
             v, step, amount = _backward(c, storing, st, v)
         else:
-            v, step, amount = _backward_general(c, storing, st, v)
+            v, step, amount = _backward_general(c, storing, st, v, flat)
         if step >= 0:
             return NO_ENERGY, step, amount, v
         _forward(c, storing, dt, st, v, not convex, with_aux, a)
@@ -510,11 +510,11 @@ def _solve_group(
 
 
 @njit(cache=True)
-def _backward_general(c: Columns, d: int, st: Stages, v: Values) -> tuple[Values, int, float]:
+def _backward_general(c: Columns, d: int, st: Stages, v: Values, flat: float) -> tuple[Values, int, float]:
     """As `_backward`, where a stage is not convex: `slope` and `length` then hold points (energy, cost)."""
     slope, length, step, amount = general_rows(
         st.slope, st.length, st.pieces, st.below, st.start, c.keep[d], c.drift[d], c.e_min[d], c.e_max[d],
-        c.e_target[d], c.shortfall_cost[d], c.e_value[d], c.e_initial[d], v.slope, v.length, v.first, v.pieces,
+        c.e_target[d], c.shortfall_cost[d], c.e_value[d], c.e_initial[d], v.slope, v.length, v.first, v.pieces, flat,
     )  # fmt: skip
     return Values(slope, length, v.first, v.pieces, v.start, v.width), step, amount
 
@@ -533,7 +533,7 @@ def _scratch(steps: int, wide: int) -> tuple[Stages, Values]:
 
 
 @njit(cache=True, nogil=True)
-def solve_groups(c: Columns, g: Groups, buy: Floats, sell: Floats, dt: float, a: Answer) -> None:
+def solve_groups(c: Columns, g: Groups, buy: Floats, sell: Floats, dt: float, flat: float, a: Answer) -> None:
     """The optimum of every group. `buy` and `sell` have shape (price row, step), EUR/kWh; writes into `a`."""
     widest = 0
     for n in range(g.storing.shape[0]):
@@ -545,5 +545,5 @@ def solve_groups(c: Columns, g: Groups, buy: Floats, sell: Floats, dt: float, a:
         row = g.price[n]
         a.status[n], a.step[n], a.amount[n], v = _solve_group(
             c, members, g.storing[n], buy[row], sell[row], g.withdrawal_max[n], g.injection_max[n], dt,
-            st, v, bounds, a,
+            st, v, bounds, flat, a,
         )  # fmt: skip

@@ -5,7 +5,7 @@ One `Model` holds a batch of PODs of the same composition: the sparse pattern on
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,6 +86,10 @@ class Arrays:
     values: Floats
     integer: NDArray[np.bool_]
     weight: Floats
+
+    def relaxed(self) -> Arrays:
+        """The same without integers."""
+        return replace(self, integer=np.zeros_like(self.integer))
 
 
 def arrays(model: Model) -> Arrays:

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from podium.errors import SolverError
 from podium.flex.exact import Conflict, Schedule, by_device, by_pod, solve_exactly
+from podium.flex.exclusive import AT_ONCE, DEFAULT, Limits, at_once, one_direction
 from podium.flex.highs import Solved, Solver
+from podium.flex.piecewise import EXACT
 from podium.flex.program import PodProgram, build, composition
 from podium.flexstore import FlexStore, Floats
 from podium.portfolio import Meter
@@ -28,8 +30,6 @@ from podium.portfolio import Meter
 Ints = NDArray[np.int64]
 Method = Literal["kernel", "lp", "milp", "none"]
 
-#: Charging and discharging at once beyond this, kW, is not rounding.
-AT_ONCE = 1e-7
 #: Why a programme has no solution, before anybody looks for the limits at fault.
 CONTRADICTION = "its limits contradict each other"
 #: Breaking a connection limit by less than this, kW, is rounding.
@@ -55,15 +55,7 @@ class Solution:
     """PODs whose time limit came before the proof of the optimum."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """When a programme with integers may stop."""
-
-    time_limit_seconds: float = 30.0
-    mip_gap: float = 1e-4
-
-
-def solve(store: FlexStore, meter: Meter, step_hours: float, day: Ints, limits: Limits = Limits()) -> Solution:
+def solve(store: FlexStore, meter: Meter, step_hours: float, day: Ints, limits: Limits = DEFAULT) -> Solution:
     """The cheapest schedule of every POD (row of the meter). `day` is the local day of each step, from 0."""
     pods = len(meter.withdrawal_max)
     solution = Solution(
@@ -74,15 +66,15 @@ def solve(store: FlexStore, meter: Meter, step_hours: float, day: Ints, limits: 
         np.zeros(pods),
     )
     single, separable, coupled = structure(store, meter)
-    _exactly(store, meter, single, step_hours, solution)
-    coupled = np.concatenate((coupled, _separately(store, meter, separable, step_hours, solution)))
-    net = None
+    _exactly(store, meter, single, step_hours, limits, solution)
+    coupled = np.concatenate((coupled, _separately(store, meter, separable, step_hours, limits, solution)))
     solution.cost_eur[:] = np.nan
     _programmes(store, meter, np.sort(coupled), step_hours, day, limits, solution)
     net = net_power(store, solution.schedule.p, pods)
     solution.cost_eur[:] = meter.bill(net, step_hours) + device_cost_eur(store, solution.schedule, step_hours, pods)
     exact = solution.method == "kernel"
-    solution.bound_eur[exact] = solution.cost_eur[exact]
+    off = 0.0 if limits.flat_eur == EXACT else 2.0 * store.steps * limits.flat_eur
+    solution.bound_eur[exact] = solution.cost_eur[exact] - off * (1.0 + abs(solution.cost_eur[exact]))
     return solution
 
 
@@ -137,25 +129,27 @@ def starts(part: FlexStore, p: Floats) -> Ints:
     return np.asarray((running & ~np.column_stack((before, running[:, :-1]))).sum(axis=1))
 
 
-def _exactly(store: FlexStore, meter: Meter, pods: Ints, step_hours: float, solution: Solution) -> None:
+def _exactly(store: FlexStore, meter: Meter, pods: Ints, step_hours: float, limits: Limits, solution: Solution) -> None:
     if not len(pods):
         return
     begun = perf_counter()
     groups = by_pod(store, pods, meter.withdrawal_max, meter.injection_max)
-    conflicts = solve_exactly(store, groups, meter.buy, meter.sell, step_hours, solution.schedule)
+    conflicts = solve_exactly(store, groups, meter.buy, meter.sell, step_hours, solution.schedule, limits.flat_eur)
     solution.conflicts |= {int(pods[n]): conflict for n, conflict in conflicts.items()}
     solution.method[pods] = "kernel"
     solution.seconds[pods] = (perf_counter() - begun) / len(pods)
 
 
-def _separately(store: FlexStore, meter: Meter, pods: Ints, step_hours: float, solution: Solution) -> Ints:
+def _separately(
+    store: FlexStore, meter: Meter, pods: Ints, step_hours: float, limits: Limits, solution: Solution
+) -> Ints:
     """Every device at the price alone. Returns the PODs whose sum breaks a connection limit."""
     if not len(pods):
         return pods
     begun = perf_counter()
     devices = np.flatnonzero(np.isin(store.pod, pods))
     groups = by_device(store, devices)
-    conflicts = solve_exactly(store, groups, meter.buy, meter.buy, step_hours, solution.schedule)
+    conflicts = solve_exactly(store, groups, meter.buy, meter.buy, step_hours, solution.schedule, limits.flat_eur)
     solution.conflicts |= {int(store.pod[devices[n]]): conflict for n, conflict in conflicts.items()}
     net = net_power(store, solution.schedule.p, len(meter.withdrawal_max))[pods]
     over = (net > meter.withdrawal_max[pods, None] + OVER) | (net < -meter.injection_max[pods, None] - OVER)
@@ -204,28 +198,14 @@ def _batch(
         try:
             used, method = program, "milp" if program.arrays.integer.any() else "lp"
             solved, row = solver.solve(n), n
-            if solved.x is not None and _at_once(program, solved.x):
+            if solved.x is not None and at_once(program, solved.x):
                 used = build(store, members[n : n + 1], meter, pods[n : n + 1], step_hours, day, exclusive=True)
-                solved, row, method = (
-                    Solver(used.arrays, limits.time_limit_seconds, limits.mip_gap).solve(0),
-                    0,
-                    "milp",
-                )
+                row, method = 0, "milp"
+                solved = one_direction(store, used, meter, int(pod), step_hours, limits)
             _keep(store, used, solved, row, int(pod), method, solution)
         except SolverError as error:
             solution.failures[int(pod)] = str(error)
         solution.seconds[pod] += perf_counter() - begun
-
-
-def _at_once(program: PodProgram, x: Floats) -> bool:
-    """Whether a store charges and discharges in one step."""
-    return any(
-        device.energy is not None
-        and device.plus is not None
-        and device.minus is not None
-        and bool((np.minimum(x[device.plus], x[device.minus]) > AT_ONCE).any())
-        for device in program.devices
-    )
 
 
 def _keep(

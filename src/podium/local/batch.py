@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from podium.compute import Progress, each, silent
 from podium.flex.exact import Schedule
-from podium.flex.solve import CONTRADICTION, Limits, Solution, net_power, solve
+from podium.flex.exclusive import DEFAULT, Limits
+from podium.flex.solve import CONTRADICTION, Solution, net_power, solve
 from podium.flexstore import FlexStore, Floats
 from podium.horizon import Horizon
 from podium.local.band import band
@@ -26,9 +27,12 @@ Ints = NDArray[np.int64]
 Done = TypeVar("Done")
 
 #: PODs per part.
-PART_PODS = 256
-#: Least and greatest energy of PODs that need integers are found within this share.
-BOUND_GAP = 1e-3
+PART_PODS = 64
+#: Least and greatest energy of PODs that would need integers are found within this share, or as far as this time goes.
+BOUND_GAP = 2e-3
+BOUND_SECONDS = 1.0
+#: Their value functions may be off by this much per step, kWh (relative above 1 kWh).
+BOUND_FLAT = 1e-5
 _BOUNDS: dict[str, LocalProblem] = {"min": "min_energy", "max": "max_energy"}
 
 
@@ -93,7 +97,7 @@ def optimise_local(
     *,
     market_eur_per_kwh: ArrayLike | None = None,
     sustain_hours: float = 1.0,
-    limits: Limits = Limits(),  # noqa: B008
+    limits: Limits = DEFAULT,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> LocalResult:
@@ -118,7 +122,7 @@ def respond(
     portfolio: Portfolio,
     price_eur_per_kwh: ArrayLike,
     *,
-    limits: Limits = Limits(),  # noqa: B008
+    limits: Limits = DEFAULT,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Response:
@@ -175,7 +179,8 @@ def _energy_bound(
 ) -> tuple[Floats, Floats]:
     """Net power with the least or greatest sum, and seconds; the baseline where a POD has no such schedule."""
     horizon = portfolio.horizon
-    within = replace(limits, mip_gap=max(limits.mip_gap, BOUND_GAP))
+    seconds = min(limits.time_limit_seconds, BOUND_SECONDS)
+    within = replace(limits, time_limit_seconds=seconds, mip_gap=max(limits.mip_gap, BOUND_GAP), flat_eur=BOUND_FLAT)
     solution = solve(*posed(store, meter, problem), horizon.step_hours, horizon.day, within)
     net = net_power(store, solution.schedule.p, len(portfolio))
     absent = list(solution.conflicts.keys() | solution.failures.keys())

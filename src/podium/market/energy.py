@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from podium.compute import Progress, silent
 from podium.errors import InputError, Problem
-from podium.flex.solve import Limits
+from podium.flex.exclusive import Limits
 from podium.local import Response, respond
 from podium.market.prices import EnergyPrices
 from podium.portfolio import Portfolio

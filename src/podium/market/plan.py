@@ -11,13 +11,13 @@ import numpy as np
 from podium.compute import Progress, silent
 from podium.errors import InputError, Problem
 from podium.flex.exact import Schedule
-from podium.flex.solve import Limits
+from podium.flex.exclusive import DEFAULT, Limits
 from podium.flexstore import Floats
 from podium.local import Failure, LocalResult
 from podium.market.energy import KWH_PER_MWH, respond_to_market
 from podium.market.prices import EnergyPrices
 from podium.market.virtus import VirtusResult, aggregate
-from podium.market.virtus.joint import JointSet
+from podium.market.virtus.joint import JointSet, targets_as_limits
 from podium.market.virtus.undelivered import Undelivered, undelivered
 from podium.portfolio import Portfolio
 
@@ -76,7 +76,7 @@ def optimise_portfolio(
     local: LocalResult,
     *,
     method: Method = "exact",
-    limits: Limits = Limits(),  # noqa: B008
+    limits: Limits = DEFAULT,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Plan:
@@ -121,7 +121,8 @@ def promise(local: LocalResult, prices: EnergyPrices, step_hours: float) -> Virt
 
 def undeliverable(portfolio: Portfolio, local: LocalResult, promised_kw: Floats) -> Undelivered:
     """How much of a promise (step,) the devices cannot deliver, kWh. Failed PODs hold their baseline."""
-    store, meter = portfolio.store(), portfolio.meter(np.zeros(portfolio.horizon.steps))
+    store = targets_as_limits(portfolio.store(), local.baseline.schedule.e)
+    meter = portfolio.meter(np.zeros(portfolio.horizon.steps))
     lost = np.isnan(local.baseline.schedule.p[:, 0])
     failed = np.unique(local.baseline.device_pod[lost])
     held = local.baseline.net_kw[failed].sum(axis=0)
@@ -145,6 +146,4 @@ def _baseline_plan(portfolio: Portfolio, prices: EnergyPrices, local: LocalResul
     energy = energy_profit_eur(base.net_kw.sum(axis=0), prices, hours)
     netting = energy.sum() - revenue.sum()
     share = revenue - devices + netting / max(len(revenue), 1)
-    return Plan(
-        "virtus", base.schedule, base.net_kw, share, energy, None, base.failures, base.late, seconds
-    )
+    return Plan("virtus", base.schedule, base.net_kw, share, energy, None, base.failures, base.late, seconds)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from podium.errors import SolverError
+from podium.flex.highs import QuietHighs
 from podium.flexstore import FlexStore
 from podium.market.virtus.rules import Bools, Floats, Ints
 
@@ -65,17 +66,6 @@ def targets_as_limits(store: FlexStore, energy_kwh: Floats) -> FlexStore:
     return replace(store, e_min=np.where(wanted, met, store.full("e_min")))
 
 
-class _QuietHighs(highspy.Highs):
-    """HiGHS without its banner, which comes out while the callbacks are set up; none is used."""
-
-    def __init__(self) -> None:
-        highspy.Highs.__init__(self)
-
-    def enableCallbacks(self) -> None:  # noqa: N802
-        """Silence, and no callbacks."""
-        self.silent()
-
-
 class Programme:
     """A linear programme, built by blocks of columns and rows of any shape, minimised by HiGHS."""
 
@@ -108,7 +98,7 @@ class Programme:
 
     def solver(self, *, interior: bool = False) -> highspy.Highs:
         """HiGHS with this programme, not yet run; `interior` suits large ones that are solved once."""
-        solver = _QuietHighs()
+        solver = QuietHighs()
         solver.setOptionValue("threads", 1)
         solver.setOptionValue("random_seed", 0)
         if interior:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from podium.check.limits import Floats, Limits, StoreLimits, at, column, during
-from podium.check.report import CheckReport, Findings
-from podium.check.schedule import Part, Schedule, parts
+from podium.checking.limits import Floats, Limits, StoreLimits, at, column, during
+from podium.checking.report import CheckReport, Findings
+from podium.checking.schedule import Part, Schedule, parts
 from podium.errors import InputError, Problem
 from podium.portfolio import Portfolio
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.check.limits import Floats, StoreLimits, at
+from podium.checking.limits import Floats, StoreLimits, at
 
 Interval = tuple[float, float]
 

@@ -11,12 +11,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium.check.judge import TOLERANCE_KW, check_equal, check_schedule, net_kw
-from podium.check.limits import Floats
-from podium.check.money import KWH_PER_MWH, MarketPrices, device_cost_eur, energy_profit_eur, level1_cost_eur
-from podium.check.report import CheckReport, Findings
-from podium.check.results_folder import POD_COLUMNS, SCHEDULE_COLUMNS, STEP_COLUMNS, ResultsFolder, by_step, number_of
-from podium.check.schedule import Schedule, parts
+from podium.checking.judge import TOLERANCE_KW, check_equal, check_schedule, net_kw
+from podium.checking.limits import Floats
+from podium.checking.money import KWH_PER_MWH, MarketPrices, device_cost_eur, energy_profit_eur, level1_cost_eur
+from podium.checking.report import CheckReport, Findings
+from podium.checking.results_folder import (
+    POD_COLUMNS,
+    SCHEDULE_COLUMNS,
+    STEP_COLUMNS,
+    ResultsFolder,
+    by_step,
+    number_of,
+)
+from podium.checking.schedule import Schedule, parts
 from podium.portfolio import Portfolio
 
 MONEY_TOLERANCE = 1e-6

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from podium.check.limits import Floats, Limits, StoreLimits, Use, column, constant
-from podium.check.report import Findings
+from podium.checking.limits import Floats, Limits, StoreLimits, Use, column, constant
+from podium.checking.report import Findings
 from podium.devices.device import DeviceTable
 from podium.horizon import Horizon
 

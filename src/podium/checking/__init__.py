@@ -4,12 +4,12 @@ It knows neither the canonical form nor any solver; every kind's rules are writt
 mean (docs/maths/check.md).
 """
 
-from podium.check.judge import check_position, check_schedule
-from podium.check.money import device_cost_eur, level1_cost_eur, market_profit_eur
-from podium.check.replay import replay
-from podium.check.report import CheckReport, Violation
-from podium.check.results import check_results
-from podium.check.schedule import Schedule
+from podium.checking.judge import check_position, check_schedule
+from podium.checking.money import device_cost_eur, level1_cost_eur, market_profit_eur
+from podium.checking.replay import replay
+from podium.checking.report import CheckReport, Violation
+from podium.checking.results import check_results
+from podium.checking.schedule import Schedule
 
 __all__ = [
     "CheckReport",

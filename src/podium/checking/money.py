@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from podium.check.judge import net_kw
-from podium.check.limits import Floats
-from podium.check.schedule import Part, Schedule, parts
+from podium.checking.judge import net_kw
+from podium.checking.limits import Floats
+from podium.checking.schedule import Part, Schedule, parts
 from podium.errors import InputError, Problem
 from podium.portfolio import Portfolio
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium.check import battery, chp, ev_charger, generation, heat_pump, loads
-from podium.check.limits import Floats, Limits, Use
-from podium.check.report import Findings
+from podium.checking import battery, chp, ev_charger, generation, heat_pump, loads
+from podium.checking.limits import Floats, Limits, Use
+from podium.checking.report import Findings
 from podium.devices.device import DeviceTable
 from podium.errors import InputError, Problem
 from podium.horizon import Horizon

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-import podium
-from podium.check import CheckReport, check_position, check_schedule
-from podium.check import Schedule as CheckedSchedule
+from podium.checking import CheckReport, check_position, check_results, check_schedule
+from podium.checking import Schedule as CheckedSchedule
 from podium.compute import Progress, silent
 from podium.devices import KINDS
 from podium.flex.exact import Schedule
-from podium.flex.solve import Limits
+from podium.flex.exclusive import Limits
 from podium.flexstore import Floats
-from podium.local import LocalResult, optimise_local
+from podium.local import Failure, LocalResult, optimise_local
 from podium.market.energy import KWH_PER_MWH
 from podium.market.plan import Plan, optimise_portfolio, promise, undeliverable
 from podium.market.virtus import VirtusResult
 from podium.market.virtus.undelivered import Undelivered
 from podium.report import write_report
-from podium.results import labels, numbers, replaced, times, write_json, write_table
+from podium.results import RESULTS, labels, numbers, replaced, times, write_json, write_table
 from podium.study import Study
+from podium.version import __version__
 
 #: Phases of a run, in order, as they are told to `progress`.
 PHASES = ("level 1", "level 2", "reference promise", "check", "files", "report")
@@ -119,6 +119,15 @@ def run(study: Study, *, workers: int | None = None, phase: Phase = _quiet) -> R
     return Result(study, local, plan, promised, _checked(study, local, plan))
 
 
+def check(study: Study, results_dir: Path | None = None) -> CheckReport:
+    """Judge the files of a run (default: `results` in the study's folder) by the study alone.
+
+    Raises InputError where a file cannot be read.
+    """
+    folder = results_dir or (study.folder or Path()) / RESULTS
+    return check_results(study.portfolio, study.prices, folder)
+
+
 def _promise(study: Study, local: LocalResult) -> Promise:
     if study.prices is None:
         raise AssertionError("a promise needs prices")
@@ -129,23 +138,27 @@ def _promise(study: Study, local: LocalResult) -> Promise:
 
 
 def _checked(study: Study, local: LocalResult, plan: Plan | None) -> CheckReport:
-    """The plan, or the baseline where there is none, judged from the study's data alone."""
-    schedule = local.baseline.schedule if plan is None else plan.schedule
-    failures = local.baseline.failures if plan is None else plan.failures
+    """Level 1's baseline and the plan, judged from the study's data alone."""
+    base = local.baseline
+    reports = [_judged(study, local, base.schedule, base.net_kw, base.failures)]
+    if plan is not None and plan.schedule is not base.schedule:
+        reports.append(_judged(study, local, plan.schedule, plan.pod_kw, plan.failures))
+    return CheckReport.joined(reports)
+
+
+def _judged(
+    study: Study, local: LocalResult, schedule: Schedule, net_kw: Floats, failures: Sequence[Failure]
+) -> CheckReport:
+    """One schedule, and whether its powers sum to the net power of the PODs that have one."""
     failed = {failure.pod for failure in failures}
-    net = local.baseline.net_kw if plan is None else plan.pod_kw
-    judged = CheckedSchedule(
-        local.baseline.device_ids,
-        schedule.p,
-        _levels(local, schedule),
-        schedule.aux,
-        schedule.spill,
-    )
     kept = ~np.isin(study.portfolio.ids, list(failed))
+    judged = CheckedSchedule(
+        local.baseline.device_ids, schedule.p, _levels(local, schedule), schedule.aux, schedule.spill
+    )
     return CheckReport.joined(
         (
             check_schedule(study.portfolio, judged, without_pods=failed),
-            check_position(study.portfolio, judged, net[kept].sum(axis=0), without_pods=failed),
+            check_position(study.portfolio, judged, net_kw[kept].sum(axis=0), without_pods=failed),
         )
     )
 
@@ -164,7 +177,7 @@ def _summary(result: Result) -> dict[str, Any]:
     left = abs(result.position_kw - _delivered_kw(result)).sum() * horizon.step_hours
     return {
         "study": study.name,
-        "podium_version": podium.__version__,
+        "podium_version": __version__,
         "time_zone": horizon.time_zone,
         "start": horizon.start.isoformat(),
         "end": horizon.end.isoformat(),
@@ -225,13 +238,17 @@ def _virtus(result: Result) -> dict[str, Any] | None:
     if promised is None:
         return None
     found = promised.result
-    hours = result.study.horizon.step_hours
+    hours, declared = result.study.horizon.step_hours, found.baseline_declared_kw
+    promised_max, promised_min = (
+        float(abs(side - declared).sum()) * hours for side in (found.F_max_kw, found.F_min_kw)
+    )
     return {
         "objective": found.objective,
         "profit_eur": found.profit_eur,
         "mean_profit_eur_per_step": found.mean_profit_eur / result.study.horizon.steps,
-        "promised_kwh": float((abs(found.F_max_kw - found.baseline_kw) + abs(found.F_min_kw - found.baseline_kw)).sum())
-        * hours,
+        "promised_kwh": promised_max + promised_min,
+        "promised_max_kwh": promised_max,
+        "promised_min_kwh": promised_min,
         "undelivered_max_kwh": [promised.undelivered_max.lower_kwh, promised.undelivered_max.upper_kwh],
         "undelivered_min_kwh": [promised.undelivered_min.lower_kwh, promised.undelivered_min.upper_kwh],
     }
@@ -288,8 +305,8 @@ def _pods(result: Result) -> dict[str, Any]:
 
 def _pod_summary(result: Result) -> dict[str, Any]:
     local, portfolio, base = result.local, result.study.portfolio, result.local.baseline
-    failures = {failure.pod: failure.reason for failure in base.failures}
-    late = set(base.late)
+    failures = {failure.pod: failure.reason for failure in (*_plan_failures(result), *base.failures)}
+    late = {*base.late, *(result.plan.late if result.plan else ())}
     status = [
         "failed" if pod in failures else "time limit" if pod in late else "ok" for pod in portfolio.ids.astype(str)
     ]
@@ -311,11 +328,19 @@ def _pod_summary(result: Result) -> dict[str, Any]:
     }
 
 
+def _plan_failures(result: Result) -> tuple[Failure, ...]:
+    """PODs without an answer to the market price."""
+    found = () if result.plan is None else result.plan.failures
+    return tuple(Failure(failure.pod, f"at the market price: {failure.reason}") for failure in found)
+
+
 def _compositions(result: Result) -> list[str]:
     """What stands behind each POD, such as "1 battery, 2 fixed_load"."""
     portfolio = result.study.portfolio
     counts = {
-        name: np.bincount(table.pod[_first_rows(table.ids) if table.kind.sessions else slice(None)], minlength=len(portfolio))
+        name: np.bincount(
+            table.pod[_first_rows(table.ids) if table.kind.sessions else slice(None)], minlength=len(portfolio)
+        )
         for name, table in portfolio.devices.items()
     }
     order = [name for name in KINDS if name in counts]

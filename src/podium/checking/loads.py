@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.check.limits import Floats, Limits, StoreLimits, Use, column, constant
+from podium.checking.limits import Floats, Limits, StoreLimits, Use, column, constant
 from podium.devices.device import DeviceTable
 from podium.horizon import Horizon
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium.check.limits import Floats
-from podium.check.report import Findings
+from podium.checking.limits import Floats
+from podium.checking.report import Findings
 from podium.errors import InputError, Problem
 from podium.horizon import Horizon
 

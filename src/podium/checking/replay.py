@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from podium.check.chp import running
-from podium.check.judge import TOLERANCE_KW, check_connections, check_power, net_kw
-from podium.check.limits import Floats, StoreLimits, column
-from podium.check.reach import Gains, lack_kwh, lack_of_one_kwh
-from podium.check.report import CheckReport, Findings
-from podium.check.schedule import Part, Schedule, parts
+from podium.checking.chp import running
+from podium.checking.judge import TOLERANCE_KW, check_connections, check_power, net_kw
+from podium.checking.limits import Floats, StoreLimits, column
+from podium.checking.reach import Gains, lack_kwh, lack_of_one_kwh
+from podium.checking.report import CheckReport, Findings
+from podium.checking.schedule import Part, Schedule, parts
 from podium.errors import InputError, Problem
 from podium.portfolio import Portfolio
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium.check.limits import Floats, Limits, StoreLimits, Use, constant
+from podium.checking.limits import Floats, Limits, StoreLimits, Use, constant
 from podium.devices.device import DeviceTable
 from podium.horizon import Horizon
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from podium.check.limits import Limits, column
+from podium.checking.limits import Limits, column
 from podium.devices.device import DeviceTable
 from podium.horizon import Horizon
 

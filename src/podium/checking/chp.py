@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.check.heat_pump import HEAT_ABOVE, HEAT_BELOW, heat_kept, least_heat_kwh
-from podium.check.limits import Floats, Limits, StoreLimits, Use, column, constant
-from podium.check.report import Findings
+from podium.checking.heat_pump import HEAT_ABOVE, HEAT_BELOW, heat_kept, least_heat_kwh
+from podium.checking.limits import Floats, Limits, StoreLimits, Use, column, constant
+from podium.checking.report import Findings
 from podium.devices.device import DeviceTable
 from podium.horizon import Horizon
 
