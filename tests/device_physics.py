@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import cvxpy as cp
@@ -146,7 +146,7 @@ def battery(m: Model, d: Battery) -> None:
 
 def ev_session(m: Model, d: EvCharger) -> None:
     step = timedelta(hours=m.dt)
-    starts: list[datetime] = [moment.to_pydatetime() for moment in m.horizon.times]
+    starts: list[datetime] = [moment.to_pydatetime().astimezone(UTC) for moment in m.horizon.times]
     inside = np.array([n for n, at in enumerate(starts) if at >= d.arrival and at + step <= d.departure], dtype=int)
     over = d.departure < starts[0] + step or d.arrival > starts[-1]
     if not len(inside):
