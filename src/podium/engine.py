@@ -96,7 +96,7 @@ def run(study: Study, *, workers: int | None = None, phase: Phase = _quiet) -> R
     limits = Limits(options.time_limit_seconds, options.mip_gap)
     local = optimise_local(
         portfolio,
-        market_eur_per_kwh=None if prices is None else prices.buy / KWH_PER_MWH,
+        market_eur_per_kwh=None if prices is None else np.stack((prices.buy, prices.sell)) / KWH_PER_MWH,
         sustain_hours=options.sustain_hours,
         limits=limits,
         workers=workers,

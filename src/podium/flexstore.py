@@ -99,7 +99,7 @@ class FlexStore:
     spill_max: Floats
     """Greatest free flow out of the store (heat vented), kW."""
     p_on: Floats
-    """Least |p| while running, kW; 0 where the device may run at any power."""
+    """Least |p| while running, kW (of a device that goes both ways: while withdrawing); 0 where any power is fine."""
     e_initial: Floats
     """Energy at the start, kWh. Shape (device,)."""
     e_value: Floats

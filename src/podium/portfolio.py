@@ -182,10 +182,12 @@ class Portfolio:
     def meter(self, market_eur_per_kwh: ArrayLike | None = None) -> Meter:
         """Tariffs and connection limits; a POD without a tariff pays the market price.
 
-        Raises InputError where neither is given, or where selling pays more than buying costs.
+        `market_eur_per_kwh` has shape (step,), or (2, step) where buying and selling differ. Raises InputError where
+        neither is given, or where selling pays more than buying costs.
         """
-        market = None if market_eur_per_kwh is None else np.asarray(market_eur_per_kwh, dtype=float)
-        buy, sell = self._tariff("buy", market), self._tariff("sell", market)
+        market = None if market_eur_per_kwh is None else np.atleast_2d(np.asarray(market_eur_per_kwh, dtype=float))
+        buy = self._tariff("buy", None if market is None else market[0])
+        sell = self._tariff("sell", None if market is None else market[-1])
         above = np.argwhere(sell > buy)
         if above.size:
             pod, step = above[0]
@@ -235,9 +237,23 @@ def id_problems(portfolio: Portfolio) -> Iterable[Problem]:
         own = set(table.ids) if table.kind.sessions else table.ids
         for name in twice(np.array(list(own), dtype=object)):
             yield Problem(f"{table.kind.kind} {name!r}", "this id occurs twice", "ids that are unique")
+        if table.kind.sessions:
+            yield from _moved(table)
         for name in set(own) & owners.keys():
             yield Problem(f"{table.kind.kind} {name!r}", f"a {owners[name]} has the same id", "ids that are unique")
         owners |= dict.fromkeys(own, table.kind.kind)
+
+
+def _moved(table: DeviceTable) -> Iterable[Problem]:
+    """Devices whose sessions stand at several PODs."""
+    pods: dict[str, set[int]] = {}
+    for name, pod in zip(table.ids, table.pod, strict=True):
+        pods.setdefault(name, set()).add(int(pod))
+    for name, rows in pods.items():
+        if len(rows) > 1:
+            yield Problem(
+                f"{table.kind.kind} {name!r}", f"sessions at {len(rows)} PODs", "one POD for all its sessions"
+            )
 
 
 def twice(names: NDArray[np.object_]) -> list[str]:

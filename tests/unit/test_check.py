@@ -301,9 +301,10 @@ def test_least_times(power: list[float], on_initial: bool, words: str) -> None:
     assert words in lines(report)
 
 
-def test_an_engine_without_least_power_may_idle() -> None:
-    """At 0 kW it may be running, so no least time is broken; with a least power it is not."""
-    assert chp_report([5, 0, 5, 0, 0, 5], electric_min_kw=0).good
+def test_least_times_need_a_least_power() -> None:
+    """At 0 kW an engine without a least power may be running, so nobody could judge its least times."""
+    with pytest.raises(InputError, match="electric_min_kw above 0 with a start cost or least times"):
+        chp_report([5, 0, 5, 0, 0, 5], electric_min_kw=0)
     assert not chp_report([5, 0, 5, 0, 0, 5], electric_min_kw=1).good
 
 

@@ -30,8 +30,9 @@ class Chp(Device):
     Heat fills a store that the demand `heat_profile` x `heat_scale_kw` drains; a boiler adds up to `boiler_max_kw` at
     `boiler_eur_per_kwh` of heat, and up to `heat_spill_max_kw` may be vented. While running it generates at least
     `electric_min_kw`, runs for `min_up_hours` and rests for `min_down_hours` at least (what ran or rested before the
-    horizon is taken to have done so long enough), changes by `ramp_kw_per_hour` at most, and pays `start_eur` per
-    start and `fuel_eur_per_kwh` of electricity.
+    horizon is taken to have done so long enough), and pays `start_eur` per start and `fuel_eur_per_kwh` of electricity.
+    From one step to the next, starts and stops included, its power changes by `ramp_kw_per_hour` at most; the first
+    step is free. Start cost and least times need an `electric_min_kw` above 0: at 0 kW nobody could see it run.
     """
 
     kind: ClassVar[str] = "chp"
@@ -58,12 +59,16 @@ class Chp(Device):
 
     @classmethod
     def rules(cls, table: DeviceTable, horizon: Horizon) -> Iterator[Broken]:
-        """Levels inside the store; least power below the greatest."""
+        """Levels inside the store; least power below the greatest, and above 0 where starts count."""
         yield from negative_profile(table, "heat_profile")
         high = table["heat_store_max_kwh"]
         yield from level_rules(table, 0 * high, high, "heat", "heat_store_initial_kwh", "heat_store_end_min_kwh")
         above = table["electric_min_kw"] > table["electric_max_kw"]
         yield from broken(table, above, "a least power below the greatest", "electric_min_kw", "electric_max_kw")
+        switched = (table["start_eur"] > 0) | (table["min_up_hours"] > 0) | (table["min_down_hours"] > 0)
+        unseen = switched & (table["electric_min_kw"] == 0)
+        names = ("electric_min_kw", "start_eur", "min_up_hours", "min_down_hours")
+        yield from broken(table, unseen, "electric_min_kw above 0 with a start cost or least times", *names)
 
     @classmethod
     def to_store(cls, table: DeviceTable, horizon: Horizon) -> FlexStore:

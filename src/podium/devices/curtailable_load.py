@@ -27,7 +27,8 @@ class CurtailableLoad(Device):
 
     In each allowed step (`curtailable_from` to `curtailable_to`, local time, which may pass midnight) at most
     `curtailable_max_kw` and at most `curtailable_fraction` of the load; over a local day at most
-    `curtailable_energy_kwh_per_day`. Each kWh cut costs `curtailment_eur_per_kwh`.
+    `curtailable_energy_kwh_per_day` (never more than the load of the horizon). Each kWh cut costs
+    `curtailment_eur_per_kwh`. A daily window whose ends are equal is always open.
     """
 
     kind: ClassVar[str] = "curtailable_load"

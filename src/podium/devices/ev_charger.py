@@ -31,9 +31,10 @@ class EvCharger(Device):
 
     The car holds `energy_arrival_kwh` at `arrival` and wants `energy_wanted_kwh` at `departure`; each kWh short costs
     `shortfall_eur_per_kwh`, so that a late car never makes a day infeasible. It charges at 0 or between `charge_min_kw`
-    and `charge_max_kw`; with `discharge_max_kw` above 0 it can feed back (V2G). Only steps wholly inside the session
-    count. A session that began before the horizon starts with `energy_arrival_kwh` at its first step; one that ends
-    after it owes at the horizon's end what could no longer be charged later.
+    and `charge_max_kw`; with `discharge_max_kw` above 0 it can feed back (V2G), at `wear_eur_per_kwh` per kWh fed back
+    at the meter. Only steps wholly inside the session count. A session that began before the horizon starts with
+    `energy_arrival_kwh` at its first step; one that ends after it owes at the horizon's end what could no longer be
+    charged later.
     """
 
     kind: ClassVar[str] = "ev_charger"

@@ -26,8 +26,9 @@ class ShiftableLoad(Device):
     """Consumption `profile` x `scale_kw`, kW, that may be moved within each local day.
 
     In each allowed step it may fall by `shift_down_fraction` and rise by `shift_up_fraction` of the load. At the end
-    of the day, and of the horizon, what was shifted is made good but for `energy_loss_max_kwh`. At no time is more
-    than `shift_energy_max_kwh` outstanding or taken in advance.
+    of the day, and of the horizon, all that was left out has been made good, but for at most `energy_loss_max_kwh`
+    that may be lost; nothing is left over. At no time is more than `shift_energy_max_kwh` outstanding or taken in
+    advance. A daily window whose ends are equal is always open.
     """
 
     kind: ClassVar[str] = "shiftable_load"

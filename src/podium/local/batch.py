@@ -103,8 +103,8 @@ def optimise_local(
 ) -> LocalResult:
     """Baseline, least and greatest energy, and band of every POD alone.
 
-    `market_eur_per_kwh` (step,) is the tariff of PODs that have none. `progress` is told how many PODs are done.
-    Raises InputError where a POD has no tariff at all.
+    `market_eur_per_kwh`, (step,) or (2, step) for buying and selling, is the tariff of PODs that have none. `progress`
+    is told how many PODs are done. Raises InputError where a POD has no tariff at all.
     """
     work = partial(_local_part, market=_row(market_eur_per_kwh), sustain_hours=sustain_hours, limits=limits)
     begun = perf_counter()
