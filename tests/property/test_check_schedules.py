@@ -231,7 +231,8 @@ def chp(rng: Rng, horizon: Horizon, profiles: dict[str, Row], name: str) -> Made
     energy = levels(first, keep, gain)
     up, down = runs(on, before)
     device = Chp(
-        device=name, electric_max_kw=max(power.max(), 1), electric_min_kw=min([9.0, *power[power > 0]]) if on.any() else 0.5,
+        device=name, electric_max_kw=max(power.max(), 1),
+        electric_min_kw=min([9.0, *power[power > 0]]) if on.any() else 0.5,
         heat_ratio=1.2, heat_profile=name, heat_scale_kw=5, heat_store_max_kwh=max(first, energy.max()),
         heat_store_initial_kwh=first, heat_store_end_min_kwh=max(0, energy[-1]), heat_store_loss_per_hour=0.03,
         boiler_max_kw=aux.max(), boiler_eur_per_kwh=0.1, heat_spill_max_kw=spill.max(), fuel_eur_per_kwh=0.2,
