@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from podium.horizon import Horizon
-from podium.study.examples import TIME_ZONE, Draft, home_charges, market_prices, two_rate_tariff
+from podium.study.draft import TIME_ZONE, Draft, home_charges, market_prices, two_rate_tariff
 from podium.study.simbench_profiles import bundled_profiles, profiles_at
 
 DAY = "2018-03-13"
