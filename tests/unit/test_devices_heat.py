@@ -120,7 +120,9 @@ def test_chp_vents_heat_where_power_alone_pays() -> None:
 
 def test_chp_times_are_rounded_up_to_steps() -> None:
     """45 minutes are two half-hours, an hour too; 2 kW per hour are 1 kW per step."""
-    store = store_of([chp(min_up_hours=0.75, min_down_hours=1.0, ramp_kw_per_hour=2.0)], half_hours(4), HEAT)
+    store = store_of(
+        [chp(electric_min_kw=0.5, min_up_hours=0.75, min_down_hours=1.0, ramp_kw_per_hour=2.0)], half_hours(4), HEAT
+    )
     assert (store.min_up[0], store.min_down[0], store.ramp[0]) == (2, 2, 1)
 
 
@@ -150,14 +152,6 @@ def _cost(on: tuple[int, ...], sell: list[float], before: bool, up: float, down:
     return 0.15 * starts + sum(0.5 * p * (0.2 - price) for p, price in zip(power, sell, strict=True))
 
 
-def test_chp_without_a_least_power_idles_and_starts_once() -> None:
-    """It sells at 0.4 in four steps with pauses between: one start, since nothing tells an idle engine from a stop."""
-    engine = chp(heat_ratio=0.0, heat_profile=None, start_eur=0.3, boiler_max_kw=0.0, min_down_hours=1.0)
-    found = cheapest([engine], half_hours(7), [0.6] * 7, [0.1, 0.4, 0.1, 0.4, 0.1, 0.4, 0.4])
-    assert found.power_kw("engine") == pytest.approx([0, -2, 0, -2, 0, -2, -2])
-    assert found.cost_eur == pytest.approx(0.3 - 4 * 0.5 * 2 * 0.2)
-
-
 def test_chp_ramps() -> None:
     """1 kW per step: to sell 2 kW at 0.9 it runs at 1 kW before and after, at a loss of 0.5 h x (0.1 + 0.15)."""
     engine = chp(heat_ratio=0.0, heat_profile=None, boiler_max_kw=0.0, ramp_kw_per_hour=2.0)
@@ -173,6 +167,7 @@ def test_chp_ramps() -> None:
         (heat_pump(heat_store_initial_kwh=7.0), "heat_store_initial_kwh 7"),
         (heat_pump(cop_profile="none"), "cop_profile 'none' goes down to 0"),
         (chp(electric_min_kw=3.0), "electric_min_kw 3, electric_max_kw 2"),
+        (chp(start_eur=0.3), "electric_min_kw above 0 with a start cost"),
         (chp(heat_store_end_min_kwh=4.0), "heat_store_end_min_kwh 4"),
     ],
 )
