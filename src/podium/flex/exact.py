@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,15 @@ def by_device(store: FlexStore, devices: NDArray[np.int64]) -> Groups:
     free = np.full(len(devices), np.inf)
     storing = np.where(store.has_store[devices], devices, -1)
     return Groups(np.arange(len(devices) + 1), devices, storing, store.pod[devices], free, free)
+
+
+@cache
+def ready() -> None:
+    """Load the compiled kernel once per process, so that no POD's time contains it."""
+    nothing = np.zeros(0, dtype=np.int64)
+    store = FlexStore.of(np.zeros(0, dtype=object), nothing, 1)
+    groups = Groups(np.zeros(1, dtype=np.int64), nothing, nothing, nothing, np.zeros(0), np.zeros(0))
+    solve_exactly(store, groups, np.zeros((1, 1)), np.zeros((1, 1)), 1.0, Schedule.empty(0, 1))
 
 
 def solve_exactly(

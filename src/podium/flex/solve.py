@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import SolverError
-from podium.flex.exact import Conflict, Schedule, by_device, by_pod, solve_exactly
+from podium.flex.exact import Conflict, Schedule, by_device, by_pod, ready, solve_exactly
 from podium.flex.exclusive import AT_ONCE, DEFAULT, Limits, at_once, one_direction
 from podium.flex.highs import Solved, Solver
 from podium.flex.piecewise import EXACT
@@ -57,6 +57,7 @@ class Solution:
 
 def solve(store: FlexStore, meter: Meter, step_hours: float, day: Ints, limits: Limits = DEFAULT) -> Solution:
     """The cheapest schedule of every POD (row of the meter). `day` is the local day of each step, from 0."""
+    ready()
     pods = len(meter.withdrawal_max)
     solution = Solution(
         Schedule.empty(store.devices, store.steps),
