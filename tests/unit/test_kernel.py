@@ -134,3 +134,15 @@ def test_an_impossible_meter_says_when_and_by_how_much() -> None:
     conflict = solved(pod, meter).conflicts[0]
     assert (conflict.step, conflict.energy) == (2, False)
     assert conflict.amount == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("initial", "levels", "cost"), [(0.0, [0.625, 0.0], 0.625 * 0.2 / 0.9), (2.0, [2.0, 0.0], -1.375 * 0.1 * 0.8)]
+)
+def test_the_worked_example(initial: float, levels: list[float], cost: float) -> None:
+    """docs/maths/kernel.md: empty it charges 0.625 kWh for the load, full it also sells 1.375 x 0.8 kWh at 0.1."""
+    pod = home(np.array([0.0, 1.0]), p_min=-4.0, p_max=4.0, k_plus=0.9, k_minus=1.25, e_max=2.0, e_initial=initial)
+    meter = metered(np.array([0.2, 0.3]), np.array([0.05, 0.1]))
+    found = solve(pod, meter, 0.5, np.zeros(2, dtype=np.int64))
+    assert found.schedule.e[1] == pytest.approx(levels)
+    assert found.cost_eur[0] == pytest.approx(cost)
