@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from podium.bench.commands import bench
 from podium.compute import Progress as Told
 from podium.compute import silent
 from podium.errors import InputError, PodiumError
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 imports = typer.Typer(help="Make input from public data.", no_args_is_help=True)
 app.add_typer(imports, name="import")
+app.add_typer(bench, name="bench")
 
 AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 FOLDER = Annotated[Path, typer.Argument(help="The study folder.", metavar="DIR")]

@@ -6,18 +6,36 @@ from time import perf_counter
 
 import numpy as np
 
-from podium.devices import Battery, FixedLoad
+from podium.devices import Battery, FixedLoad, HeatPump
 from podium.horizon import Horizon
 from podium.local import optimise_local
+from podium.market.virtus.storage import net_power
 from podium.portfolio import Pod, Portfolio
 
 
 def compile_kernels() -> float:
-    """Run every kernel once on a small study; they are kept on disk. Returns the seconds it took."""
+    """Run every kernel once on a small study; they are kept on disk. Returns the seconds it took.
+
+    Prices of both signs, so that value functions are convex for some PODs and general (`piecewise.py`) for others.
+    """
     begun = perf_counter()
     horizon = Horizon.days("2018-03-25", 1, 60, "Europe/Rome")
+    profiles = {"load": np.ones(horizon.steps)}
     battery = Battery(device="battery", charge_max_kw=2, discharge_max_kw=2, energy_max_kwh=5, energy_initial_kwh=2)
-    pod = Pod(pod="pod", devices=[FixedLoad(device="load", profile="load"), battery])
-    portfolio = Portfolio.of([pod], horizon, {"load": np.ones(horizon.steps)})
+    heat_pump = HeatPump(
+        device="heat pump",
+        electric_max_kw=2,
+        heat_profile="load",
+        heat_store_max_kwh=5,
+        heat_store_initial_kwh=2,
+        backup_heat_max_kw=2,
+    )
+    pods = [
+        Pod(pod="home", devices=[FixedLoad(device="load", profile="load"), battery]),
+        Pod(pod="tank", devices=[heat_pump]),
+    ]
+    portfolio = Portfolio.of(pods, horizon, profiles)
     optimise_local(portfolio, market_eur_per_kwh=np.linspace(-0.1, 0.2, horizon.steps), workers=1)
+    two, day = np.full(1, 2.0), np.full((1, horizon.steps), 2.0)
+    net_power(two, 2.0 * two, day, day, 0.45 * two, 0.45 * two, 1.0)
     return perf_counter() - begun
