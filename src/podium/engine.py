@@ -18,7 +18,7 @@ from podium.flex.exact import Schedule
 from podium.flex.exclusive import Limits
 from podium.flexstore import Floats
 from podium.local import Failure, LocalResult, optimise_local
-from podium.market.energy import KWH_PER_MWH
+from podium.market.energy import require_one_price
 from podium.market.plan import Plan, optimise_portfolio, promise, undeliverable
 from podium.market.virtus import VirtusResult
 from podium.market.virtus.undelivered import Undelivered
@@ -38,7 +38,7 @@ def _quiet(_phase: str) -> Progress:
 
 @dataclass(frozen=True)
 class Promise:
-    """What the reference method promises on the same level 1, and what of it the devices cannot deliver."""
+    """What the reference method promises, and what of it the devices cannot deliver."""
 
     result: VirtusResult
     undelivered_max: Undelivered
@@ -94,9 +94,11 @@ def run(study: Study, *, workers: int | None = None, phase: Phase = _quiet) -> R
     """
     options, portfolio, prices = study.options, study.portfolio, study.prices
     limits = Limits(options.time_limit_seconds, options.mip_gap)
+    if prices is not None and options.method == "exact":
+        require_one_price(prices)
     local = optimise_local(
         portfolio,
-        market_eur_per_kwh=None if prices is None else np.stack((prices.buy, prices.sell)) / KWH_PER_MWH,
+        market_eur_per_kwh=None if prices is None else prices.tariff_eur_per_kwh,
         sustain_hours=options.sustain_hours,
         limits=limits,
         workers=workers,
@@ -131,7 +133,7 @@ def check(study: Study, results_dir: Path | None = None) -> CheckReport:
 def _promise(study: Study, local: LocalResult) -> Promise:
     if study.prices is None:
         raise AssertionError("a promise needs prices")
-    result = promise(local, study.prices, study.horizon.step_hours)
+    result = promise(study.portfolio, study.prices, local)
     most = undeliverable(study.portfolio, local, result.F_max_kw)
     least = undeliverable(study.portfolio, local, result.F_min_kw)
     return Promise(result, most, least)

@@ -10,10 +10,8 @@ from podium.compute import Progress, silent
 from podium.errors import InputError, Problem
 from podium.flex.exclusive import Limits
 from podium.local import Response, respond
-from podium.market.prices import EnergyPrices
+from podium.market.prices import KWH_PER_MWH, EnergyPrices
 from podium.portfolio import Portfolio
-
-KWH_PER_MWH = 1000.0
 
 
 def respond_to_market(
@@ -25,11 +23,19 @@ def respond_to_market(
 ) -> Response:
     """Every POD's best response to the market price.
 
-    Raises InputError where buying and selling prices differ: the portfolio then settles its net position, which couples
-    its PODs.
+    Raises InputError where buying and selling prices differ.
+    """
+    require_one_price(prices)
+    return respond(portfolio, prices.buy / KWH_PER_MWH, limits=limits, workers=workers, progress=progress)
+
+
+def require_one_price(prices: EnergyPrices) -> None:
+    """Raise InputError where buying and selling prices differ.
+
+    The portfolio settles its net position, which then couples its PODs; and where selling pays more, buying and
+    selling at once has no limit.
     """
     if not prices.one_price:
         value = "buying and selling prices differ, so that PODs net each other"
         expected = "one price for both (price_eur_per_mwh) for method 'exact'; method 'virtus' takes different ones"
         raise InputError(Problem("prices", value, expected))
-    return respond(portfolio, prices.buy / KWH_PER_MWH, limits=limits, workers=workers, progress=progress)

@@ -14,10 +14,11 @@ from podium.flex.exact import Schedule
 from podium.flex.exclusive import DEFAULT, Limits
 from podium.flexstore import Floats
 from podium.local import Failure, LocalResult
-from podium.market.energy import KWH_PER_MWH, respond_to_market
-from podium.market.prices import EnergyPrices
+from podium.market.energy import respond_to_market
+from podium.market.prices import KWH_PER_MWH, EnergyPrices
 from podium.market.virtus import VirtusResult, aggregate
 from podium.market.virtus.joint import JointSet, targets_as_limits
+from podium.market.virtus.study import reference_level1
 from podium.market.virtus.undelivered import Undelivered, undelivered
 from podium.portfolio import Portfolio
 
@@ -83,7 +84,8 @@ def optimise_portfolio(
     """The plan of the portfolio on the energy market.
 
     `exact`: every device's best response to the price, with a certificate. `virtus`: the reference method gives a
-    promise (`promise`) and no set points, so the plan is level 1's baseline.
+    promise (`promise`) and no set points, so the plan is level 1's baseline and its profit what the market pays for
+    that, never the promised one.
     Raises InputError where `exact` meets different prices for buying and selling.
     """
     begun = perf_counter()
@@ -112,10 +114,21 @@ def energy_profit_eur(position_kw: Floats, prices: EnergyPrices, step_hours: flo
     return step_hours / KWH_PER_MWH * (prices.sell * injection - prices.buy * withdrawal)
 
 
-def promise(local: LocalResult, prices: EnergyPrices, step_hours: float) -> VirtusResult:
-    """What the reference method would promise on these level-1 results."""
+def promise(portfolio: Portfolio, prices: EnergyPrices, local: LocalResult) -> VirtusResult:
+    """What the reference method promises: its own level 1 and level 2, as it defines them (docs/maths/virtus.md).
+
+    Of Podium's level 1 it takes only what the reference wants as an input and a study does not say: the baseline's
+    power of CHP, chargers and heat pumps, and what stands for PODs that failed.
+    """
+    pods = reference_level1(portfolio, local.baseline)
     return aggregate(
-        local.min_kw, local.max_kw, local.baseline.net_kw, prices.buy, prices.sell, prices.production, step_hours
+        pods.min_kw,
+        pods.max_kw,
+        pods.baseline_kw,
+        prices.buy,
+        prices.sell,
+        prices.production,
+        portfolio.horizon.step_hours,
     )
 
 
@@ -140,7 +153,7 @@ def _baseline_plan(portfolio: Portfolio, prices: EnergyPrices, local: LocalResul
     """Level 1's baseline, valued on the market."""
     base = local.baseline
     hours = portfolio.horizon.step_hours
-    meter = portfolio.meter(prices.buy / KWH_PER_MWH)
+    meter = portfolio.meter(prices.tariff_eur_per_kwh)
     devices = base.cost_eur - meter.bill(base.net_kw, hours)
     revenue = np.array([energy_profit_eur(net, prices, hours).sum() for net in base.net_kw])
     energy = energy_profit_eur(base.net_kw.sum(axis=0), prices, hours)

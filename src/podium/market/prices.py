@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from podium.errors import InputError, Problem
 
+KWH_PER_MWH = 1000.0
+
 
 @dataclass(frozen=True)
 class EnergyPrices:
     """Market prices per step, EUR/MWh. Each of shape (step,).
 
     `buy` is paid for net withdrawal, `sell` received for net injection, and `production` is what a kWh of generation
-    costs (used by the reference method only).
+    costs (used by the reference method only). The reference method takes any of them; `exact` wants buy = sell.
     """
 
     buy: NDArray[np.float64]
@@ -34,14 +36,16 @@ class EnergyPrices:
             row = getattr(self, name)
             if row.shape != self.buy.shape or not np.isfinite(row).all():
                 raise InputError(Problem(f"prices, {name}", f"shape {row.shape}", "a finite price per step"))
-        above = np.flatnonzero(self.sell > self.buy)
-        if above.size:
-            step = above[0]
-            value = f"selling price {self.sell[step]:g} above buying price {self.buy[step]:g} EUR/MWh"
-            expected = "selling at most at the buying price (otherwise profit has no limit)"
-            raise InputError(Problem(f"prices, step {step}", value, expected))
 
     @property
     def one_price(self) -> bool:
         """True where buying and selling cost the same at every step."""
         return bool((self.buy == self.sell).all())
+
+    @property
+    def tariff_eur_per_kwh(self) -> NDArray[np.float64]:
+        """What a POD without a tariff pays and gets. Shape (2, step).
+
+        Where the market pays more than it asks, a POD gets what it pays: its cost has a least value then.
+        """
+        return np.stack((self.buy, np.minimum(self.sell, self.buy))) / KWH_PER_MWH

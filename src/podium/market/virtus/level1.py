@@ -82,11 +82,11 @@ def _side(
     """Trajectory (pod, step), its sum (pod,) and cost (pod, step) on one side: sign 1 least, -1 greatest."""
     shift = least_shift(shifts) if sign > 0 else greatest_shift(shifts)
     shift[failed[shifts.pod]] = 0.0
-    power = _by_pod(shifts.forecast_kw + shift, shifts.pod, len(failed))
+    power = sum_by_pod(shifts.forecast_kw + shift, shifts.pod, len(failed))
     if storages is not None and len(storages):
         net = _storage_power(storages, sign)
         net[failed[storages.pod]] = 0.0
-        power += _by_pod(net, storages.pod, len(failed))
+        power += sum_by_pod(net, storages.pod, len(failed))
     return power, power.sum(axis=1), _mean_cost(shifts, shift, len(failed))
 
 
@@ -96,12 +96,12 @@ def _mean_cost(shifts: ShiftTable, shift: Floats, pods: int) -> Floats:
     A POD without a priced device divides by zero in the reference; its cost is zero here.
     """
     charged = np.where(shift < 0.0, shifts.down_cost, 0.0) + np.where(shift > 0.0, shifts.up_cost, 0.0)
-    total = _by_pod(charged * shifts.priced[:, None], shifts.pod, pods)
+    total = sum_by_pod(charged * shifts.priced[:, None], shifts.pod, pods)
     devices = np.bincount(shifts.pod, weights=shifts.priced, minlength=pods)
     return total / np.maximum(devices, 1.0)[:, None]
 
 
-def _by_pod(values: Floats, pod: Ints, pods: int) -> Floats:
+def sum_by_pod(values: Floats, pod: Ints, pods: int) -> Floats:
     """Sum of device rows (device, step) by POD (pod, step)."""
     result = np.zeros((pods, values.shape[1]))
     np.add.at(result, pod, values)

@@ -169,7 +169,7 @@ def combined_heat_and_power(
 
 
 def alone_band(
-    kind: str, forecast_kw: ArrayLike, share_down: float, share_up: float, allowed: ArrayLike = 1.0
+    kind: str, forecast_kw: ArrayLike, share_down: ArrayLike, share_up: ArrayLike, allowed: ArrayLike = 1.0
 ) -> tuple[Floats, Floats]:
     """(min, max) trajectories of a device that is alone in its POD: the reference does not optimise those.
 
@@ -178,7 +178,7 @@ def alone_band(
     CHP show zero outside the allowed steps; fixed and curtailable loads show zero everywhere (defect 7).
     """
     forecast = np.asarray(forecast_kw, dtype=np.float64)
-    less, more = forecast - forecast * share_down, forecast + forecast * share_up
+    less, more = forecast - forecast * np.asarray(share_down), forecast + forecast * np.asarray(share_up)
     shown = np.broadcast_to(np.asarray(allowed, dtype=np.float64), forecast.shape)
     if kind in ("pv", "wind"):
         return more, less
