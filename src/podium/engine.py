@@ -95,7 +95,7 @@ def run(study: Study, *, workers: int | None = None, phase: Phase = _quiet) -> R
     options, portfolio, prices = study.options, study.portfolio, study.prices
     limits = Limits(options.time_limit_seconds, options.mip_gap)
     if prices is not None and options.method == "exact":
-        require_one_price(prices)
+        require_one_price(prices, portfolio.horizon)
     local = optimise_local(
         portfolio,
         market_eur_per_kwh=None if prices is None else prices.tariff_eur_per_kwh,

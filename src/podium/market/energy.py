@@ -6,9 +6,12 @@ its own optimum, and no coordination could do better. The certificate is the sum
 
 from __future__ import annotations
 
+import numpy as np
+
 from podium.compute import Progress, silent
 from podium.errors import InputError, Problem
 from podium.flex.exclusive import Limits
+from podium.horizon import Horizon
 from podium.local import Response, respond
 from podium.market.prices import KWH_PER_MWH, EnergyPrices
 from podium.portfolio import Portfolio
@@ -25,17 +28,20 @@ def respond_to_market(
 
     Raises InputError where buying and selling prices differ.
     """
-    require_one_price(prices)
+    require_one_price(prices, portfolio.horizon)
     return respond(portfolio, prices.buy / KWH_PER_MWH, limits=limits, workers=workers, progress=progress)
 
 
-def require_one_price(prices: EnergyPrices) -> None:
+def require_one_price(prices: EnergyPrices, horizon: Horizon) -> None:
     """Raise InputError where buying and selling prices differ.
 
     The portfolio settles its net position, which then couples its PODs; and where selling pays more, buying and
     selling at once has no limit.
     """
     if not prices.one_price:
-        value = "buying and selling prices differ, so that PODs net each other"
-        expected = "one price for both (price_eur_per_mwh) for method 'exact'; method 'virtus' takes different ones"
-        raise InputError(Problem("prices", value, expected))
+        dear = prices.sell > prices.buy
+        step = int(np.argmax(dear if dear.any() else prices.sell != prices.buy))
+        why = "profit would have no limit" if dear.any() else "PODs would net each other"
+        value = f"buying at {prices.buy[step]:g} and selling at {prices.sell[step]:g} EUR/MWh: {why}"
+        expected = "one price for both (price_eur_per_mwh) with method 'exact'; method 'virtus' takes different ones"
+        raise InputError(Problem(f"prices at {horizon.times[step].isoformat(timespec='minutes')}", value, expected))

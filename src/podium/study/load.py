@@ -199,15 +199,7 @@ class _Loading:
         sell = by_name.get(PRICE, by_name.get(SELL))
         if buy is None or sell is None:
             raise AssertionError("columns were checked")
-        self._refuse_dear_selling(file, buy, sell)
         return EnergyPrices(buy, sell, by_name.get(PRODUCTION, np.zeros_like(buy)))
-
-    def _refuse_dear_selling(self, file: TableFile, buy: NDArray[np.float64], sell: NDArray[np.float64]) -> None:
-        for step in np.flatnonzero(sell > buy)[:1]:
-            when = self.horizon.times[step].isoformat(timespec="minutes")
-            value = f"at {when} selling pays {sell[step]:g} and buying costs {buy[step]:g} EUR/MWh"
-            expected = "selling to pay at most what buying costs (otherwise profit has no limit)"
-            raise InputError(Problem(file.source, value, expected))
 
 
 def _profiles_elsewhere(file: TableFile, home: Mapping[str, str]) -> list[Problem]:
