@@ -247,10 +247,11 @@ def _told(summary: dict[str, Any], out: Path) -> str:
     elif level2["method"] is not None:
         lines.append(f"level 2   {level2['method']}: profit of the baseline {level2['profit_eur']:,.2f} EUR")
     if summary["virtus"]:
-        lower, upper = summary["virtus"]["undelivered_max_kwh"]
+        missing = [summary["virtus"][f"undelivered_{side}_kwh"] for side in ("max", "min")]
+        above, below = (f"{lower:,.1f} to {upper:,.1f} kWh" for lower, upper in missing)
         lines.append(
-            f"reference promises {summary['virtus']['profit_eur']:,.2f} EUR, "
-            f"of which {lower:,.1f} to {upper:,.1f} kWh cannot be delivered upwards"
+            f"reference promises {summary['virtus']['profit_eur']:,.2f} EUR; "
+            f"devices cannot deliver {above} of its upper bound, {below} of its lower one"
         )
     lines.append(f"check     {checked['violations']} violations, at most {checked['max_violation_kw']:.2g} kW")
     lines += [f"failed    {failure['pod']}: {failure['reason']}" for failure in level1["failures"][:10]]
