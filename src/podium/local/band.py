@@ -2,7 +2,8 @@
 
 *Up* is less net withdrawal, *down* is more; neither is ever negative. The promise: for any activation inside the band,
 up or down, of any pattern, lasting at most `sustain` steps in a row, no limit is broken while it lasts, and afterwards
-a schedule that keeps every limit (and every target that the schedule meets) still exists.
+a schedule that keeps every limit (and every target that the schedule meets) still exists. Boilers, back-up heaters and
+vents may answer at once. What is on stays on, what is off stays off; a device with a ramp returns to its schedule.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def _cycle_room(store: FlexStore, p: Floats, sustain: int, step_hours: float, da
     for d in limited:
         used = np.bincount(day, step_hours * np.maximum(-p[d], 0.0))
         left = np.maximum(store.discharge_day_max[d] - used, 0.0)
-        room[d] = left[day] / (sustain * step_hours)
+        room[d] = np.maximum(p[d], 0.0) + left[day] / (sustain * step_hours)
     return room
 
 
@@ -104,13 +105,23 @@ def _energy_room(
     part, p, e = store.take(rows), schedule.p[rows], schedule.e[rows]
     low, high = _floors(part, e), part.full("e_max")
     low, high = _viable(part, p, up[rows], down[rows], step_hours, low, high)
-    held = part.memory
-    below = _least_ahead(part, np.maximum(e - low, 0.0), sustain, held)
-    above = _least_ahead(part, np.maximum(high - e, 0.0), sustain, held)
-    fills = (part.full("k_minus") < 0) | (part.full("k_plus") < 0)
-    room = np.where(fills ^ (sign < 0), above, below) / (sustain * step_hours)
-    limit[rows] = _inverse(part, p, room, sign)
+    more, less = _answers(part, schedule.aux[rows], schedule.spill[rows])
+    filling = ((part.full("k_minus") < 0) | (part.full("k_plus") < 0)) ^ (sign < 0)
+    room = np.maximum(np.where(filling, high - e, e - low), 0.0) / step_hours
+    answer = np.where(filling, less, more)
+    called = np.maximum(_stored(part, p, (up if sign > 0 else down)[rows], sign) - answer, 0.0)
+    limit[rows] = _inverse(part, p, _shared_out(part, called, room, sustain) + answer, sign)
     return limit
+
+
+def _answers(part: FlexStore, aux: Floats, spill: Floats) -> tuple[Floats, Floats]:
+    """Flow, kW, that auxiliary source and vent can put into the store at once, and take from it. Shape (device, step).
+
+    At most what they have left beside the schedule: more source and less vent, or the other way round.
+    """
+    more = np.maximum(part.aux_max - aux, 0.0) + np.maximum(spill, 0.0)
+    less = np.maximum(aux, 0.0) + np.maximum(part.spill_max - spill, 0.0)
+    return more, less
 
 
 def _floors(part: FlexStore, e: Floats) -> Floats:
@@ -124,11 +135,13 @@ def _viable(
 ) -> tuple[Floats, Floats]:
     """Energies at the end of each step from which every later limit can still be kept. Shape (device, step).
 
-    Devices with a memory beside their energy are held to the schedule instead, so their limits stay as they are.
+    Devices with a ramp are held to the schedule instead, so their limits stay as they are; those with a cycle limit
+    discharge no more than scheduled.
     """
+    held, spared = np.isfinite(part.ramp), np.isfinite(part.discharge_day_max)[:, None]
     ends = [
         dt * np.where(power > 0, part.full("k_plus") * power, part.full("k_minus") * power)
-        for power in (p - up, p + down)
+        for power in (np.where(spared, p, p - up), p + down)
     ]
     x_low = np.minimum(*ends) - dt * part.spill_max
     x_high = np.maximum(*ends) + dt * part.aux_max
@@ -139,30 +152,63 @@ def _viable(
         safe = np.where(carried, keep[:, t], 1.0)
         need = np.where(carried, (low[:, t] - x_high[:, t] - drift[:, t]) / safe, -np.inf)
         most = np.where(carried, (high[:, t] - x_low[:, t] - drift[:, t]) / safe, np.inf)
-        low[:, t - 1] = np.maximum(low[:, t - 1], np.where(part.memory, -np.inf, need))
-        high[:, t - 1] = np.minimum(high[:, t - 1], np.where(part.memory, np.inf, most))
+        low[:, t - 1] = np.maximum(low[:, t - 1], np.where(held, -np.inf, need))
+        high[:, t - 1] = np.minimum(high[:, t - 1], np.where(held, np.inf, most))
     return low, high
 
 
-def _least_ahead(part: FlexStore, room: Floats, sustain: int, held: NDArray[np.bool_]) -> Floats:
-    """The least room at the ends of this step and the next `sustain` - 1 (all later ones where `held`).
+def _shared_out(part: FlexStore, called: Floats, room: Floats, sustain: int) -> Floats:
+    """Flow, kW, that any `sustain` steps in a row may each move a store by, though not beyond `called`.
 
-    A store that starts anew forgets the activation, so nothing beyond that step counts.
+    The room at the end of a step (in kW of one step) is shared by the steps up to it: the level l with sum min(called,
+    l) = room. Devices with a ramp keep what was moved, so all later room counts. Shape (device, step).
     """
-    steps = part.steps
     fresh = part.full("keep") == 0
+    held = np.isfinite(part.ramp)[:, None]
+    room = np.where(held, _least_to_the_end(room, fresh), room)
+    span = min(sustain, part.steps)
+    before = np.concatenate((np.zeros((len(called), span - 1)), called), axis=1)
+    windows = np.array(np.lib.stride_tricks.sliding_window_view(before, span, axis=1))
+    begun = np.maximum.accumulate(np.where(fresh, np.arange(part.steps), 0), axis=1)
+    place = np.arange(part.steps)[:, None] + np.arange(1 - span, 1)
+    windows[place[None] < begun[:, :, None]] = 0.0
+    return _least_ahead(_water_level(windows, room), span, fresh)
+
+
+def _water_level(called: Floats, room: Floats) -> Floats:
+    """The level l with sum min(called, l) = room over the last axis; inf where all that is called fits."""
+    ordered = np.sort(called, axis=-1)
+    total = ordered.cumsum(axis=-1)
+    count = called.shape[-1]
+    levels = (room[..., None] - (total - ordered)) / (count - np.arange(count))
+    return np.where(total[..., -1] <= room, np.inf, levels.max(axis=-1))
+
+
+def _least_to_the_end(room: Floats, fresh: NDArray[np.bool_]) -> Floats:
+    """The least room at the end of this step and of all later ones until the store starts anew."""
     least = np.array(room)
-    if held.any():
-        for t in range(steps - 2, -1, -1):
-            later = np.where(fresh[:, t + 1], np.inf, least[:, t + 1])
-            least[held, t] = np.minimum(room[held, t], later[held])
-    reached = np.ones_like(fresh)
-    for ahead in range(1, min(sustain, steps)):
-        reached = reached[:, :-1] & ~fresh[:, ahead:] if ahead > 1 else ~fresh[:, 1:]
-        free = ~held
-        window = np.where(reached, room[:, ahead:], np.inf)
-        least[free, : steps - ahead] = np.minimum(least[free, : steps - ahead], window[free])
+    for t in range(room.shape[1] - 2, -1, -1):
+        least[:, t] = np.where(fresh[:, t + 1], room[:, t], np.minimum(room[:, t], least[:, t + 1]))
     return least
+
+
+def _least_ahead(values: Floats, span: int, fresh: NDArray[np.bool_]) -> Floats:
+    """The least of this step and the next `span` - 1 until the store starts anew: it then forgets the activation."""
+    steps = values.shape[1]
+    least, reached = np.array(values), np.ones_like(fresh)
+    for ahead in range(1, span):
+        reached = reached[:, : steps - ahead] & ~fresh[:, ahead:]
+        window = np.where(reached, values[:, ahead:], np.inf)
+        least[:, : steps - ahead] = np.minimum(least[:, : steps - ahead], window)
+    return least
+
+
+def _stored(part: FlexStore, p: Floats, power: Floats, sign: float) -> Floats:
+    """By how many kW a change of net power moves the store: the inverse of `_inverse`."""
+    plus, minus = abs(part.full("k_plus")), abs(part.full("k_minus"))
+    first, second = (plus, minus) if sign > 0 else (minus, plus)
+    near = np.maximum(sign * p, 0.0)
+    return np.asarray(first * np.minimum(power, near) + second * np.maximum(power - near, 0.0))
 
 
 def _inverse(part: FlexStore, p: Floats, room: Floats, sign: float) -> Floats:
