@@ -1,4 +1,4 @@
-"""What a run leaves behind: tables, summary and certificate, written aside and renamed, so that none is half done."""
+"""Files of a results folder: written aside and renamed, so that none is half done."""
 
 from __future__ import annotations
 
