@@ -64,52 +64,67 @@ def _thresholds(
     steps = len(charge_max)
     up, down = np.empty(steps), np.empty(steps)
     keep = 1.0 / (1.0 + eta_d)  # d <= e' leaves at least this share of the level m
-    knots, slopes = np.array([0.0, level_max]), np.array([0.0])
+    most = 6 * steps + 4  # a move adds at most three segments
+    knots, slopes, new_knots, new_slopes = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
+    knots[0], knots[1], slopes[0], count = 0.0, level_max, 0.0, 1
     for step in range(steps - 1, -1, -1):
-        knots, slopes = _mirrored(knots, slopes)
-        reach = eta_d * discharge_max[step]
-        knots, slopes, top = _move_up(knots, slopes, -sign / eta_d, reach, (1.0 - keep) * level_max, keep)
+        _mirror(knots, slopes, count)
+        reach, base = eta_d * discharge_max[step], (1.0 - keep) * level_max
+        count, top = _move_up(new_knots, new_slopes, knots, slopes, count, -sign / eta_d, reach, base, keep)
         down[step] = level_max - top
-        knots, slopes = _mirrored(knots, slopes)
-        reach = eta_c * charge_max[step]
-        knots, slopes, top = _move_up(knots, slopes, sign / eta_c, reach, eta_c * level_max, 1.0 - eta_c)
+        _mirror(new_knots, new_slopes, count)
+        reach, base = eta_c * charge_max[step], eta_c * level_max
+        count, top = _move_up(knots, slopes, new_knots, new_slopes, count, sign / eta_c, reach, base, 1.0 - eta_c)
         up[step] = top
     return up, down
 
 
 @numba.njit(cache=True)
-def _mirrored(knots: Floats, slopes: Floats) -> tuple[Floats, Floats]:
-    """The value function of the free room y = e_max - e; moving down becomes moving up."""
-    return knots[-1] - knots[::-1], -slopes[::-1]
+def _mirror(knots: Floats, slopes: Floats, count: int) -> None:
+    """Turn to the value function of the free room y = e_max - e, in place; moving down becomes moving up."""
+    full = knots[count]
+    for low in range((count + 2) // 2):
+        high = count - low
+        knots[low], knots[high] = full - knots[high], full - knots[low]
+    for low in range((count + 1) // 2):
+        high = count - 1 - low
+        slopes[low], slopes[high] = -slopes[high], -slopes[low]
 
 
 @numba.njit(cache=True)
 def _move_up(
-    knots: Floats, slopes: Floats, price: float, reach: float, base: float, pull: float
-) -> tuple[Floats, Floats, float]:
+    new_knots: Floats,
+    new_slopes: Floats,
+    knots: Floats,
+    slopes: Floats,
+    count: int,
+    price: float,
+    reach: float,
+    base: float,
+    pull: float,
+) -> tuple[int, float]:
     """V(x) = min of price (y - x) + W(y) over x <= y <= u(x) = min(x + reach, base + pull x).
 
-    W is given by its `knots` (segment + 1,) and `slopes` (segment,). Returns those of V and the best level
-    y*: below it one moves up as far as u allows or y* asks, above it one stays.
+    W is given by the first `count` segments of `slopes` and their `knots` (one more). Writes those of V and returns
+    their number and the best level y*: below it one moves up as far as u allows or y* asks, above it one stays.
     """
-    best = _best_segment(slopes, price)
+    best = _best_segment(slopes, count, price)
     best_level = knots[best]
     last_full_move = min(_last_full_move(best_level, reach, base, pull), best_level)
-    new_knots, new_slopes = np.empty(len(knots) + 3), np.empty(len(knots) + 3)
     new_knots[0] = 0.0
-    count = _full_moves(new_knots, new_slopes, knots, slopes, best, last_full_move, price, reach, base, pull)
-    count = _append(new_knots, new_slopes, count, best_level, -price)
-    for segment in range(best, len(slopes)):
-        count = _append(new_knots, new_slopes, count, knots[segment + 1], slopes[segment])
-    return new_knots[: count + 1].copy(), new_slopes[:count].copy(), best_level
+    found = _full_moves(new_knots, new_slopes, knots, slopes, best, last_full_move, price, reach, base, pull)
+    found = _append(new_knots, new_slopes, found, best_level, -price)
+    for segment in range(best, count):
+        found = _append(new_knots, new_slopes, found, knots[segment + 1], slopes[segment])
+    return found, best_level
 
 
 @numba.njit(cache=True)
-def _best_segment(slopes: Floats, price: float) -> int:
+def _best_segment(slopes: Floats, count: int, price: float) -> int:
     """First segment on which moving up no longer pays; on a tie one moves if the move earns (price < 0)."""
     tie = -_SLOPES_EQUAL * price
     segment = 0
-    while segment < len(slopes) and slopes[segment] + price < tie:
+    while segment < count and slopes[segment] + price < tie:
         segment += 1
     return segment
 
