@@ -39,6 +39,7 @@ STEP_COLUMNS: dict[str, float] = {
     "aux_cost": 0.0,
     "spill_max": 0.0,
     "p_on": 0.0,
+    "p_usual": np.nan,
 }
 #: Columns with a value per device, and their defaults.
 DEVICE_COLUMNS: dict[str, float] = {
@@ -100,6 +101,8 @@ class FlexStore:
     """Greatest free flow out of the store (heat vented), kW."""
     p_on: Floats
     """Least |p| while running, kW (of a device that goes both ways: while withdrawing); 0 where any power is fine."""
+    p_usual: Floats
+    """Net power where nobody steers the device, kW: load and generation as they come, stores at rest."""
     e_initial: Floats
     """Energy at the start, kWh. Shape (device,)."""
     e_value: Floats
@@ -139,6 +142,8 @@ class FlexStore:
             filled[name] = _step_column(columns.pop(name, default), count)
         for name, default in DEVICE_COLUMNS.items():
             filled[name] = np.array(np.broadcast_to(np.asarray(columns.pop(name, default), float), (count,)))
+        rest = np.clip(0.0, filled["p_min"], filled["p_max"])
+        filled["p_usual"] = np.where(np.isnan(filled["p_usual"]), rest, filled["p_usual"])
         if columns:
             raise TypeError(f"FlexStore has no column {sorted(columns)}")
         return cls(ids, pod, steps, np.full(count, has_store), **filled)

@@ -75,6 +75,7 @@ class CurtailableLoad(Device):
             horizon.steps,
             p_min=load - allowed,
             p_max=load,
+            p_usual=load,
             k_plus=1.0,
             k_minus=1.0,
             cost_plus=-price,

@@ -37,6 +37,5 @@ class GivenProfile(Device):
         """profile - band <= p <= profile + band, no store."""
         power = table.power_kw()
         band = table.filled("band_kw", 0.0)[:, None] + table.filled("band_fraction", 0.0)[:, None] * abs(power)
-        return FlexStore.of(
-            table.ids, table.pod, horizon.steps, has_store=False, p_min=power - band, p_max=power + band
-        )
+        limits = {"p_min": power - band, "p_max": power + band, "p_usual": power}
+        return FlexStore.of(table.ids, table.pod, horizon.steps, has_store=False, **limits)

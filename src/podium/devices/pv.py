@@ -40,4 +40,5 @@ class Pv(Device):
         """-available <= p <= 0, no store; p = -available where it cannot be curtailed."""
         available = table.power_kw()
         least_use = np.where(table["curtailable"][:, None], 0.0, -available)
-        return FlexStore.of(table.ids, table.pod, horizon.steps, has_store=False, p_min=-available, p_max=least_use)
+        limits = {"p_min": -available, "p_max": least_use, "p_usual": -available}
+        return FlexStore.of(table.ids, table.pod, horizon.steps, has_store=False, **limits)

@@ -65,6 +65,7 @@ class ShiftableLoad(Device):
             horizon.steps,
             p_min=load - down,
             p_max=load + up,
+            p_usual=load,
             k_plus=1.0,
             k_minus=1.0,
             keep=np.where(horizon.day_starts[None, :], 0.0, np.ones((len(table), 1))),

@@ -223,7 +223,8 @@ def _keep(
         if device.plus is None and device.minus is None:
             schedule.p[d] = np.clip(0.0, store.full("p_min")[d], store.full("p_max")[d])
         else:
-            schedule.p[d] = device.power(x)
+            p = device.power(x)
+            schedule.p[d] = np.where(abs(p) <= AT_ONCE, 0.0, p) if store.p_on[d].any() else p
         if device.aux is not None:
             schedule.aux[d] = x[device.aux]
         if device.spill is not None:

@@ -1,9 +1,10 @@
 """How much power each device can surely give up or take around its schedule (docs/maths/band.md).
 
-*Up* is less net withdrawal, *down* is more; neither is ever negative. The promise: for any activation inside the band,
-up or down, of any pattern, lasting at most `sustain` steps in a row, no limit is broken while it lasts, and afterwards
-a schedule that keeps every limit (and every target that the schedule meets) still exists. Boilers, back-up heaters and
-vents may answer at once. What is on stays on, what is off stays off; a device with a ramp returns to its schedule.
+*Up* is less net withdrawal, *down* is more; neither is ever negative. The promise: for any activation inside the
+band, all of it up or all of it down, of any pattern, lasting at most `sustain` steps in a row, no limit is broken
+while it lasts, and afterwards a schedule that keeps every limit (and every target that the schedule meets) still
+exists. Boilers, back-up heaters and vents may answer at once. What is on stays on, what is off stays off; a device
+with a ramp returns to its schedule.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.flex.exact import Schedule
+from podium.flex.exclusive import AT_ONCE
 from podium.flexstore import FlexStore, Floats
 from podium.portfolio import Meter
 
@@ -47,7 +49,7 @@ def _power_room(store: FlexStore, p: Floats, sustain: int, step_hours: float, da
     up, down = np.maximum(p - store.p_min, 0.0), np.maximum(store.p_max - p, 0.0)
     semi = store.on_off[:, None]
     floor = np.where(semi & (store.p_on > 0), store.p_on, 0.0)
-    off = semi & (abs(p) <= MARGIN)
+    off = semi & (abs(p) <= AT_ONCE)
     up = np.where(semi & (p > 0), np.minimum(up, np.maximum(p - floor, 0.0)), up)
     stops = np.where(store.p_max <= 0, floor, 0.0)
     down = np.where(semi & (p < 0), np.minimum(down, np.maximum(-p - stops, 0.0)), down)

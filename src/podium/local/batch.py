@@ -232,10 +232,8 @@ def _why(store: FlexStore, meter: Meter, solution: Solution, pod: int, horizon: 
 
 def _stand_in(portfolio: Portfolio, store: FlexStore) -> Floats:
     """Declared baselines; without one, all generation and load as they come and stores at rest. Shape (pod, step)."""
-    low, high = store.full("p_min"), store.full("p_max")
-    natural = np.where(store.has_store[:, None], np.clip(0.0, low, high), np.where(low < 0, low, high))
     declared = portfolio.declared_baseline_kw()
-    return np.where(np.isnan(declared), net_power(store, natural, len(portfolio)), declared)
+    return np.where(np.isnan(declared), net_power(store, store.full("p_usual"), len(portfolio)), declared)
 
 
 def _joined(parts: Sequence[Response]) -> Response:
