@@ -146,7 +146,7 @@ def undeliverable(portfolio: Portfolio, local: LocalResult, promised_kw: Floats)
         meter.injection_max,
         portfolio.horizon.day,
     )
-    return undelivered(promised_kw - held, joint)
+    return undelivered(promised_kw - held, joint, held_kw=local.baseline.schedule.p[~lost])
 
 
 def _baseline_plan(portfolio: Portfolio, prices: EnergyPrices, local: LocalResult, seconds: float) -> Plan:

@@ -41,9 +41,11 @@ class JointSet:
         sides = ((self.withdrawal_max_kw, store.full("p_max")), (self.injection_max_kw, -store.full("p_min")))
         for limit, most in sides:
             if limit is not None:
-                total = np.zeros((pods, store.steps))
-                np.add.at(total, store.pod, most)
-                exceeded |= total.max(axis=1, initial=0.0) > limit[:pods]
+                behind = np.flatnonzero(np.isfinite(limit[store.pod]))
+                owners, place = np.unique(store.pod[behind], return_inverse=True)
+                total = np.zeros((len(owners), store.steps))
+                np.add.at(total, place, most[behind])
+                exceeded[owners] |= total.max(axis=1, initial=0.0) > limit[owners]
         return np.flatnonzero(exceeded)
 
     def free(self) -> Bools:
