@@ -1,8 +1,8 @@
 """The code in README.md and the tutorial does what it says: every block runs, in order, in one folder.
 
 Python blocks run in one namespace per page. Of a console or bash block, the lines that start with `podium `
-(or `$ podium `) run through the installed command line; other lines are its output. `<!-- not run -->` before
-a block leaves it out.
+(or `$ podium `) run through the installed command line; other lines are its output. A text block right behind a
+python block is what that prints, to the letter. `<!-- not run -->` before a block leaves it out.
 """
 
 import re
@@ -19,7 +19,7 @@ PAGES = ["README.md", "docs/tutorial.md"]
 NOT_RUN = "<!-- not run -->"
 COMMAND_SECONDS_MAX = 300.0
 
-_FENCE = re.compile(r"^```(python|console|bash)[^\n]*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```(python|console|bash|text)[^\n]*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^(?:\$ )?(podium .*)$")
 
 
@@ -30,6 +30,8 @@ class Block:
     language: str
     code: str
     line: int
+    follows: bool = False
+    """True where nothing but blank lines stands between it and the block before."""
 
 
 def blocks(text: str) -> list[Block]:
@@ -38,7 +40,8 @@ def blocks(text: str) -> list[Block]:
     for fence in _FENCE.finditer(text):
         before = text[: fence.start()].rstrip()
         if not before.endswith(NOT_RUN):
-            found.append(Block(fence[1], fence[2], text.count("\n", 0, fence.start(2)) + 1))
+            line = text.count("\n", 0, fence.start(2)) + 1
+            found.append(Block(fence[1], fence[2], line, before.endswith("```")))
     return found
 
 
@@ -70,17 +73,31 @@ def run_commands(block: Block, page: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_code_in_the_docs_runs(name: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_in_the_docs_runs(
+    name: str,
+    repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     page = repository / name
     found = blocks(page.read_text(encoding="utf-8"))
     assert found, f"{name} shows no code"
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "docs"}
+    printed = None
     for block in found:
+        if block.language == "text":
+            shown = f"{name}:{block.line}: the page shows"
+            assert not (block.follows and printed is not None) or printed.strip() == block.code.strip(), shown
+            continue
+        capsys.readouterr()
         if block.language == "python":
             run_python(block, page, names)
+            printed = capsys.readouterr().out
         else:
             run_commands(block, page, tmp_path)
+            printed = None
 
 
 def test_a_block_is_found_with_its_line_unless_it_is_marked() -> None:
