@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +21,6 @@ from podium.bench.commands import bench
 from podium.compute import Progress as Told
 from podium.compute import silent
 from podium.errors import InputError, PodiumError
-from podium.results import RESULTS
 from podium.version import __version__
 
 app = typer.Typer(
@@ -34,7 +36,7 @@ app.add_typer(bench, name="bench")
 
 AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 FOLDER = Annotated[Path, typer.Argument(help="The study folder.", metavar="DIR")]
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+FAILED, BAD_INPUT, ENDED_BY_SIGNAL = 1, 2, 128
 
 
 class Method(StrEnum):
@@ -44,8 +46,17 @@ class Method(StrEnum):
     virtus = "virtus"
 
 
+class _Ended(BaseException):
+    """The user, or the system, wants this process to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
 def main() -> None:
     """Entry point. Exit code 0: all went well; 1: something failed; 2: bad input; 130: interrupted."""
+    _listen()
     try:
         app()
     except InputError as error:
@@ -54,9 +65,28 @@ def main() -> None:
     except PodiumError as error:
         _complain(str(error))
         sys.exit(FAILED)
-    except KeyboardInterrupt:
-        _complain("interrupted; results of earlier runs are as they were")
-        sys.exit(INTERRUPTED)
+    except OSError as error:
+        about = f"{error.filename}: " if error.filename else ""
+        _complain(f"{about}{error.strerror or error}")
+        sys.exit(FAILED)
+    except _Ended as error:
+        how = "interrupted" if error.number == signal.SIGINT else f"ended by {error}"
+        _complain(f"{how}; results of earlier runs are as they were")
+        sys.exit(ENDED_BY_SIGNAL + error.number)
+
+
+def _listen() -> None:
+    """Ctrl-C and a polite request to end become `_Ended`, once; signals that are ignored stay so."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for heard in listening:
+            signal.signal(heard, signal.SIG_DFL)
+        raise _Ended(number)
+
+    usual = (signal.SIG_DFL, signal.default_int_handler)
+    listening = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) in usual]
+    for number in listening:
+        signal.signal(number, end)
 
 
 def _complain(text: str) -> None:
@@ -78,21 +108,29 @@ def _options(
     del version
 
 
+def _examples(wanted: bool) -> None:
+    if wanted:
+        from podium.study.examples import EXAMPLES
+
+        for name, what in EXAMPLES.items():
+            typer.echo(f"{name:14} {what}")
+        raise typer.Exit
+
+
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="DIR")],
     example: Annotated[str, typer.Option(help="Which example; `--list` shows them.")] = "one-home",
-    show: Annotated[bool, typer.Option("--list", help="List the examples and end.")] = False,
+    show: Annotated[
+        bool, typer.Option("--list", callback=_examples, is_eager=True, help="List the examples and end.")
+    ] = False,
 ) -> None:
     """Make a study folder from an example."""
     from podium.study.examples import EXAMPLES, write_example
 
-    if show:
-        for name, what in EXAMPLES.items():
-            typer.echo(f"{name:14} {what}")
-        return
+    del show
     write_example(example, folder)
-    typer.echo(f"{folder}: {EXAMPLES[example]}. Next: podium run {folder}")
+    typer.echo(f"{folder}: {EXAMPLES[example]}. Next: podium run {shlex.quote(str(folder))}")
 
 
 @app.command()
@@ -104,14 +142,16 @@ def run(
 ) -> None:
     """Optimise a study on both levels, check it, and write DIR/results with a report."""
     from podium.engine import run as run_study
+    from podium.results import RESULTS, ensure_writable
     from podium.study import load_study
 
     study = load_study(folder)
     if method is not None:
         study = study.with_method(method.value)
+    out = (study.folder or folder) / RESULTS
+    ensure_writable(out)
     with _progress(len(study.portfolio), quiet=as_json) as phase:
         result = run_study(study, workers=workers, phase=phase)
-        out = (study.folder or folder) / RESULTS
         result.write(out, phase)
     summary = result.summary
     typer.echo(json.dumps(summary, indent=2, default=float) if as_json else _told(summary, out))
@@ -140,6 +180,7 @@ def check(folder: FOLDER, as_json: AS_JSON = False) -> None:
 def report(folder: FOLDER) -> None:
     """Make report.html and the pictures again from DIR/results."""
     from podium.report import write_report
+    from podium.results import RESULTS
 
     for path in write_report(folder / RESULTS):
         typer.echo(str(path))
@@ -193,7 +234,7 @@ def import_simbench(
 
 @contextmanager
 def _progress(pods: int, *, quiet: bool) -> Iterator[_Phases]:
-    """A bar per phase on the terminal's error stream, so that the output stays clean."""
+    """A bar per phase on the error stream where that is a terminal, so that output and logs stay clean."""
     console = Console(stderr=True, quiet=quiet)
     columns = (
         TextColumn("{task.description:18}"),
@@ -202,7 +243,7 @@ def _progress(pods: int, *, quiet: bool) -> Iterator[_Phases]:
         TextColumn("PODs"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as bars:
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bars:
         phases = _Phases(bars, pods)
         yield phases
         phases.finish()

@@ -6,6 +6,8 @@ Work comes in parts that do not depend on each other or on the number of workers
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from typing import Any, TypeVar
@@ -50,41 +52,59 @@ def each(
 def _in_processes(
     work: Callable[[Part], Done], parts: Sequence[Callable[[], Part]], workers: int
 ) -> Iterator[tuple[int, Done]]:
-    from loky import get_reusable_executor
     from loky.process_executor import TerminatedWorkerError
 
-    executor = get_reusable_executor(max_workers=workers, timeout=60)
+    executor = _executor(workers)
     waiting = list(range(len(parts)))[::-1]
     running: dict[Any, int] = {}
     lost: list[int] = []
     try:
         while waiting or running:
-            while waiting and len(running) < 2 * workers:
-                number = waiting.pop()
-                running[executor.submit(work, parts[number]())] = number
-            future = next(as_completed(running))
-            number = running.pop(future)
             try:
-                yield number, future.result()
+                while waiting and len(running) < 2 * workers:
+                    part = parts[waiting[-1]]()
+                    running[executor.submit(work, part)] = waiting[-1]
+                    waiting.pop()
+                future = next(as_completed(running))
+                done = future.result()
             except TerminatedWorkerError:
-                lost += [number, *running.values()]
+                lost += running.values()
                 running.clear()
-                executor = get_reusable_executor(max_workers=workers, timeout=60)
-    except (KeyboardInterrupt, GeneratorExit):
-        executor.shutdown(wait=False, kill_workers=True)
+                executor = _executor(workers)
+            else:
+                yield running.pop(future), done
+        executor = _executor(1) if lost else executor
+        for number in lost:
+            yield number, _again(executor, work, parts, number)
+    except BaseException:
+        executor.shutdown(wait=True, kill_workers=True)
         raise
-    yield from _again(work, parts, lost)
 
 
-def _again(
-    work: Callable[[Part], Done], parts: Sequence[Callable[[], Part]], lost: Sequence[int]
-) -> Iterator[tuple[int, Done]]:
-    """Parts whose worker died, one at a time in a single fresh process, so that the guilty one is known."""
-    from loky import get_reusable_executor
+def _again(executor: Any, work: Callable[[Part], Done], parts: Sequence[Callable[[], Part]], number: int) -> Done:
+    """A part whose worker died, alone in a single process, so that the guilty one is known."""
     from loky.process_executor import TerminatedWorkerError
 
-    for number in lost:
-        try:
-            yield number, get_reusable_executor(max_workers=1, timeout=60).submit(work, parts[number]()).result()
-        except TerminatedWorkerError as error:
-            raise WorkerLostError(f"part {number + 1} of {len(parts)} ends its worker process: {error}") from error
+    try:
+        done: Done = executor.submit(work, parts[number]()).result()
+    except TerminatedWorkerError as error:
+        raise WorkerLostError(f"part {number + 1} of {len(parts)} ends its worker process: {error}") from error
+    return done
+
+
+def _executor(workers: int) -> Any:
+    """Worker processes, those of the last call where they are as many."""
+    from loky import get_reusable_executor
+
+    return get_reusable_executor(max_workers=workers, timeout=60, initializer=_end_with, initargs=(os.getpid(),))
+
+
+def _end_with(parent: int) -> None:
+    """In a worker: end when the process that it works for is gone, even where that was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -11,6 +11,7 @@ import numpy as np
 from podium.checking import CheckReport, check_position, check_results, check_schedule
 from podium.checking import Schedule as CheckedSchedule
 from podium.compute import Progress, silent
+from podium.errors import InputError, Problem
 from podium.flex.exact import Schedule
 from podium.flex.exclusive import Limits
 from podium.flexstore import Floats
@@ -88,6 +89,8 @@ def check(study: Study, results_dir: Path | None = None) -> CheckReport:
     Raises InputError where a file cannot be read.
     """
     folder = results_dir or (study.folder or Path()) / RESULTS
+    if not folder.is_dir():
+        raise InputError(Problem(str(folder), "no such folder", "the results of a run (`podium run` writes them)"))
     return check_results(study.portfolio, study.prices, folder)
 
 

@@ -4,11 +4,21 @@ from pathlib import Path
 
 from podium.report import write_report
 from podium.results import tables
-from podium.results.files import RESULTS, replaced, write_json, write_table
+from podium.results.files import RESULTS, ensure_writable, replaced, write_json, write_table
 from podium.results.outcome import Outcome, Promise
 from podium.results.summary import certificate_of, summary_of
 
-__all__ = ["RESULTS", "Outcome", "Promise", "certificate_of", "replaced", "summary_of", "write_files", "write_report"]
+__all__ = [
+    "RESULTS",
+    "Outcome",
+    "Promise",
+    "certificate_of",
+    "ensure_writable",
+    "replaced",
+    "summary_of",
+    "write_files",
+    "write_report",
+]
 
 
 def write_files(outcome: Outcome, folder: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,18 +17,41 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from podium.errors import InputError, Problem
 from podium.flexstore import Floats
 from podium.horizon import Horizon
 
 RESULTS = "results"
+#: Ends the name of old results while new ones take their place.
+OLD = "-old"
+#: What a run left aside this long ago, s, it will never finish.
+FORGOTTEN_SECONDS = 3600.0
+
+
+def ensure_writable(folder: Path) -> None:
+    """Raise InputError where results could not take the place of `folder`, before any work is done."""
+    expected = "a folder that results can be written to"
+    if folder.exists() and not folder.is_dir():
+        raise InputError(Problem(str(folder), "is a file", expected))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder.parent):
+            pass
+    except OSError as error:
+        raise InputError(Problem(str(folder.parent), (error.strerror or str(error)).lower(), expected)) from None
 
 
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
-    """An empty folder beside `folder` that takes its place when all is well; else the old one stays as it was."""
+    """An empty folder beside `folder` that takes its place when all is well; else the old one stays as it was.
+
+    What an earlier run that was killed left there is put right first.
+    """
+    folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    aside.chmod(0o755)
+    _tidy(folder)
+    aside = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    aside.mkdir()
     try:
         yield aside
         _swap(aside, folder)
@@ -34,14 +59,25 @@ def replaced(folder: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _tidy(folder: Path) -> None:
+    """Put back old results that were moved aside by a run killed at that moment, and drop what others left."""
+    aside = sorted(folder.parent.glob(f".{folder.name}-*"), key=lambda path: path.stat().st_mtime)
+    old = [path for path in aside if path.name.endswith(OLD)]
+    if old and not folder.exists():
+        old[-1].rename(folder)
+    for path in aside:
+        if path.exists() and time.time() - path.stat().st_mtime > FORGOTTEN_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def _swap(new: Path, folder: Path) -> None:
-    old = new.with_name(f"{new.name}-old")
-    if folder.exists():
-        folder.rename(old)
+    old = new.with_name(new.name + OLD)
     try:
+        if folder.exists():
+            folder.rename(old)
         new.rename(folder)
-    except OSError:
-        if old.exists():
+    except BaseException:
+        if old.exists() and not folder.exists():
             old.rename(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)

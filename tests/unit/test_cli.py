@@ -1,0 +1,253 @@
+"""The command line: exit codes, words, and that a run which is stopped leaves the old results whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from podium import cli
+from unit.study_folders import one_home, write_files
+
+PODIUM = [sys.executable, "-c", "from podium.cli import main; main()"]
+
+
+def podium(*arguments: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, as users start it."""
+    return subprocess.run(
+        [*PODIUM, *map(str, arguments)], capture_output=True, text=True, cwd=folder, timeout=100, check=False
+    )
+
+
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
+    """A command in this process: exit code, output, errors."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["podium", *map(str, arguments)])
+        kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+        out, errors = capsys.readouterr()
+        return code, out, errors
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of two PODs with its results, in a folder whose name has spaces."""
+    folder = write_files(tmp_path_factory.mktemp("cli") / "my study", one_home())
+    done = podium("run", folder, "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_a_run_prints_a_few_lines_and_nothing_else(home: Path, say: Say) -> None:
+    """On a terminal there are bars on the error stream; in a pipe or a log there is nothing there."""
+    code, out, errors = say("run", home, "--workers", "1")
+    assert (code, errors) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "One home: 2 PODs, 6 devices, 96 steps"
+    starts = [line.split()[0] for line in lines[1:]]
+    assert starts == ["level", "level", "reference", "check", "report"]
+    assert lines[-1].endswith(str(home / "results" / "report.html"))
+
+
+def test_json_is_all_that_stands_on_the_output(home: Path, say: Say) -> None:
+    code, out, errors = say("run", home, "--json", "--workers", "1")
+    assert (code, errors) == (0, "")
+    assert json.loads(out)["check"]["violations"] == 0
+    code, out, errors = say("check", home, "--json")
+    assert (code, errors) == (0, "")
+    assert json.loads(out) == {"violations": 0, "max_violation_kw": pytest.approx(0, abs=1e-6), "found": []}
+
+
+def test_the_method_can_be_chosen(home: Path, say: Say) -> None:
+    code, out, _ = say("run", home, "--json", "--workers", "1", "--method", "virtus")
+    assert code == 0
+    assert json.loads(out)["level2"]["method"] == "virtus"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "nowhere"], "podium: nowhere: does not exist; expected a study folder (or its study.yaml)"),
+        (["check", "nowhere"], "podium: nowhere: does not exist"),
+        (["report", "nowhere"], "podium: nowhere/results/summary.json: no such file; expected the results of a run"),
+        (["init", "new", "--example", "nope"], "podium: example: 'nope'; expected one of 'dst-days'"),
+        (["import", "smard", "nowhere.csv"], "podium: nowhere.csv: No such file or directory; expected a SMARD"),
+        (["run", "nowhere", "--workers", "0"], "--workers"),
+        (["run", "nowhere", "--method", "magic"], "is not one of 'exact'"),
+        (["fly"], "No such command 'fly'"),
+        (["run"], "Missing argument 'DIR'"),
+    ],
+)
+def test_bad_input_ends_with_2_and_says_what_was_expected(
+    arguments: list[str], words: str, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, errors = say(*arguments)
+    assert (code, out) == (2, "")
+    assert words in " ".join(errors.split())
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_line_of_a_table_is_named(tmp_path: Path, say: Say) -> None:
+    files = one_home()
+    files["battery.csv"] = files["battery.csv"].replace("0.92", "92")
+    code, _, errors = say("run", write_files(tmp_path, files))
+    assert code == 2
+    assert errors.startswith("podium: battery.csv, line 2: charge_efficiency 92")
+    assert "95 % is 0.95" in errors
+
+
+def test_init_makes_a_study_and_never_touches_what_is_there(tmp_path: Path, say: Say) -> None:
+    folder = tmp_path / "a home"
+    code, out, errors = say("init", folder)
+    assert (code, errors) == (0, "")
+    assert out.endswith(f"Next: podium run '{folder}'\n")
+    before = contents(folder)
+    code, _, errors = say("init", folder)
+    assert (code, contents(folder)) == (2, before)
+    assert "is not empty; expected a new or empty folder" in errors
+    (tmp_path / "file").touch()
+    code, _, errors = say("init", tmp_path / "file" / "sub")
+    assert code in (1, 2)
+    assert str(tmp_path / "file") in errors
+    assert "Traceback" not in errors
+
+
+def test_examples_are_listed_without_a_folder(say: Say) -> None:
+    code, out, _ = say("init", "--list")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["one-home", "dst-days", "it-north-200"]
+
+
+def test_check_without_results_says_how_to_make_them(tmp_path: Path, say: Say) -> None:
+    code, _, errors = say("check", write_files(tmp_path, one_home()))
+    assert code == 2
+    assert "results: no such folder; expected the results of a run (`podium run` writes them)" in errors
+
+
+def test_check_finds_results_that_were_changed(home: Path, tmp_path: Path, say: Say) -> None:
+    folder = write_files(tmp_path / "spoiled", one_home())
+    write_files(folder / "results", contents(home / "results"))
+    assert say("check", folder)[0] == 0
+    table = folder / "results" / "schedule.parquet"
+    frame = pd.read_parquet(table)
+    frame.loc[frame["device"] == "load-1", "power_kw"] += 0.5
+    frame.to_parquet(table)
+    code, out, _ = say("check", folder)
+    assert code == 1
+    assert "violations" in out
+    assert "load-1" in out
+    table.write_bytes(b"no parquet")
+    code, _, errors = say("check", folder)
+    assert code == 2
+    assert "schedule.parquet" in errors
+
+
+def test_report_is_made_again_from_the_files(home: Path, say: Say) -> None:
+    page = home / "results" / "report.html"
+    page.unlink()
+    code, out, _ = say("report", home)
+    assert code == 0
+    assert out.splitlines()[0] == str(page)
+    assert page.stat().st_size > 100_000
+
+
+def test_a_study_that_cannot_be_written_to_is_told_before_the_work(
+    home: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("podium.engine.run", lambda *_, **__: pytest.fail("it ran"))
+    code, _, errors = say("run", home)
+    assert code == 2
+    assert f"{home}: permission denied; expected a folder that results can be written to" in errors
+
+
+def test_help_answers_at_once_and_names_every_command() -> None:
+    """No heavy package is imported before it is needed."""
+    done = podium("--help")
+    assert done.returncode == 0
+    for name in ("init", "run", "check", "report", "schema", "import", "bench", "warm-up"):
+        assert f" {name} " in done.stdout
+    script = "import sys, podium.cli; print([n for n in ('numpy', 'pandas', 'numba', 'loky') if n in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert loaded.stdout == "[]\n"
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
+    """A study that takes long enough to be stopped, with old results."""
+    folder = tmp_path_factory.mktemp("slow")
+    assert podium("init", folder, "--example", "it-north-200").returncode == 0
+    write_files(folder / "results", contents(home / "results"))
+    return folder
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+@pytest.mark.parametrize(
+    ("number", "workers", "code", "words"),
+    [
+        (signal.SIGINT, 1, 130, "podium: interrupted; results of earlier runs are as they were"),
+        (signal.SIGINT, 2, 130, "podium: interrupted; results of earlier runs are as they were"),
+        (signal.SIGTERM, 2, 143, "podium: ended by SIGTERM; results of earlier runs are as they were"),
+        (signal.SIGKILL, 2, -9, ""),
+    ],
+)
+def test_a_run_that_is_stopped_leaves_old_results_whole_and_no_process(
+    slow: Path, number: signal.Signals, workers: int, code: int, words: str
+) -> None:
+    """Exit code as shells expect it and one line; killed outright it can say nothing, yet its workers end."""
+    before = contents(slow / "results")
+    running = subprocess.Popen(
+        [*PODIUM, "run", str(slow), "--workers", str(workers)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(3.0)
+    assert running.poll() is None
+    running.send_signal(number)
+    out, errors = running.communicate(timeout=30)
+    assert (running.returncode, out, errors.strip()) == (code, "", words)
+    assert contents(slow / "results") == before
+    assert not [path for path in slow.iterdir() if path.name.startswith(".")]
+    until = time.time() + 10
+    while members(running.pid) and time.time() < until:
+        time.sleep(0.1)
+    assert not members(running.pid)
+
+
+def members(session: int) -> list[str]:
+    """Living processes of a session."""
+    done = subprocess.run(["ps", "-o", "stat=", "-s", str(session)], capture_output=True, text=True, check=False)
+    return [line for line in done.stdout.split() if not line.startswith("Z")]
