@@ -297,7 +297,7 @@ def _merge(
 
     Appends the pieces of the value one step earlier at `out`; returns the end of the merge, their number and width.
     """
-    j, made, width = pieces - 1, 0, 0.0
+    j, made, width, share = pieces - 1, 0, 0.0, 1.0 / keep
     while (i < i_end or j >= 0) and cursor < y_high:
         if j < 0 or (i < i_end and slope[i] <= -stage_slope[t, j]):
             s, size = slope[i], length[i]
@@ -308,7 +308,7 @@ def _merge(
         a, b = max(cursor, y_low), min(cursor + size, y_high)
         cursor += size
         if b > a:
-            size = (b - a) / keep
+            size = (b - a) * share
             width += size
             if made > 0 and slope[out + made - 1] == s * keep:
                 length[out + made - 1] += size
@@ -348,39 +348,41 @@ def _miss(start: float, width: float, low: float, high: float) -> float:
 @njit(cache=True)
 def _backward(c: Columns, d: int, st: Stages, v: Values) -> tuple[Values, int, float]:
     """Value after each step. Returns the values (grown), and step and kWh of a conflict (-1 where none)."""
-    steps = st.pieces.shape[0]
-    slope, length = v.slope, v.length
-    low, high = _at(c.e_min, d, steps - 1), _at(c.e_max, d, steps - 1)
+    st_slope, st_length, st_pieces, st_start, st_width = st.slope, st.length, st.pieces, st.start, st.width
+    slope, length, v_first, v_pieces, v_start, v_width = v.slope, v.length, v.first, v.pieces, v.start, v.width
+    e_min, e_max, keeps, drifts, shortfall = c.e_min, c.e_max, c.keep, c.drift, c.shortfall_cost
+    steps = st_pieces.shape[0]
+    low, high = _at(e_min, d, steps - 1), _at(e_max, d, steps - 1)
     if low > high + TINY:
         return v, steps - 1, low - high
     first, count, start, width = 0, 1, low, max(high - low, 0.0)
     slope[0], length[0] = -c.e_value[d], width
     for t in range(steps - 1, -1, -1):
-        penalty = _at(c.shortfall_cost, d, t)
+        penalty = _at(shortfall, d, t)
         if penalty > 0.0:
             count = _add_target(slope, length, first, count, start, _at(c.e_target, d, t), penalty)
-        v.first[t], v.pieces[t], v.start[t], v.width[t] = first, count, start, width
-        keep, drift = _at(c.keep, d, t), _at(c.drift, d, t)
+        v_first[t], v_pieces[t], v_start[t], v_width[t] = first, count, start, width
+        keep, drift = _at(keeps, d, t), _at(drifts, d, t)
         low = high = c.e_initial[d]
         if t > 0:
-            low, high = _at(c.e_min, d, t - 1), _at(c.e_max, d, t - 1)
+            low, high = _at(e_min, d, t - 1), _at(e_max, d, t - 1)
             if low > high + TINY:
                 return v, t - 1, low - high
             high = max(low, high)
-        begin, y_low, y_high = start - st.start[t] - st.width[t], keep * low + drift, keep * high + drift
-        miss = _miss(begin, width + st.width[t], y_low, y_high)
+        begin, y_low, y_high = start - st_start[t] - st_width[t], keep * low + drift, keep * high + drift
+        miss = _miss(begin, width + st_width[t], y_low, y_high)
         if t == 0 or miss != 0.0:
             return v, t if miss != 0.0 else -1, miss
         out = first + count
-        if out + count + st.pieces[t] + 2 > slope.shape[0]:
+        if out + count + st_pieces[t] + 2 > slope.shape[0]:
             slope, length = np.concatenate((slope, slope)), np.concatenate((length, length))
-            v = Values(slope, length, v.first, v.pieces, v.start, v.width)
+            v = Values(slope, length, v_first, v_pieces, v_start, v_width)
         if keep == 0.0:
             slope[out], length[out] = 0.0, high - low
             count, start, width = 1, low, high - low
         else:
             count, _, width = _merge(
-                slope, length, first, first + count, st.slope, st.length, t, st.pieces[t],
+                slope, length, first, first + count, st_slope, st_length, t, st_pieces[t],
                 begin, y_low, y_high, keep, out,
             )  # fmt: skip
             start = (min(max(begin, y_low), y_high) - drift) / keep
@@ -438,29 +440,34 @@ def _split(st: Stages, t: int, x: float, dt: float, spill_max: float) -> tuple[f
 @njit(cache=True)
 def _forward(c: Columns, d: int, dt: float, st: Stages, v: Values, general: bool, with_aux: bool, a: Answer) -> None:
     """Follow the value functions from the initial energy."""
+    # Arrays are taken out of their tuples once: numba counts references whenever it does so.
+    slope, length, pieces, start, width = st.slope, st.length, st.pieces, st.start, st.width
+    v_slope, v_length, v_first, v_pieces, v_start, v_width = v.slope, v.length, v.first, v.pieces, v.start, v.width
+    keep, drift, p_min, p_max, k_plus, k_minus = c.keep, c.drift, c.p_min, c.p_max, c.k_plus, c.k_minus
+    out_p, out_e, out_aux, out_spill, p_free = a.p, a.e, a.aux, a.spill, st.p_free
     e = c.e_initial[d]
-    for t in range(st.pieces.shape[0]):
-        y = _at(c.keep, d, t) * e + _at(c.drift, d, t)
-        first, count = v.first[t], v.pieces[t]
+    for t in range(pieces.shape[0]):
+        y = _at(keep, d, t) * e + _at(drift, d, t)
+        first, count = v_first[t], v_pieces[t]
         if general:
             x = general_step(
-                st.slope[t, : st.pieces[t]], st.length[t, : st.pieces[t]], st.start[t],
-                v.slope[first : first + count], v.length[first : first + count], y,
+                slope[t, : pieces[t]], length[t, : pieces[t]], start[t],
+                v_slope[first : first + count], v_length[first : first + count], y,
             )  # fmt: skip
         else:
             x = _convex_step(
-                st.slope, st.length, t, st.pieces[t], v.slope, v.length, first, first + count,
-                y, st.start[t], st.start[t] + st.width[t], v.start[t], v.start[t] + v.width[t],
+                slope, length, t, pieces[t], v_slope, v_length, first, first + count,
+                y, start[t], start[t] + width[t], v_start[t], v_start[t] + v_width[t],
             )  # fmt: skip
         stored = x
         if with_aux:
-            stored, a.aux[d, t], a.spill[d, t] = _split(st, t, x, dt, _at(c.spill_max, d, t))
-        p_low, p_high = _at(c.p_min, d, t), _at(c.p_max, d, t)
+            stored, out_aux[d, t], out_spill[d, t] = _split(st, t, x, dt, _at(c.spill_max, d, t))
+        p_low, p_high = _at(p_min, d, t), _at(p_max, d, t)
         injects = p_high <= 0.0 or (p_low < 0.0 and stored < 0.0)
-        k = _at(c.k_minus, d, t) if injects else _at(c.k_plus, d, t)
-        p = min(max(st.p_free[t] if k == 0.0 else stored / (dt * k), p_low), p_high)
-        e = y + dt * (k * p + a.aux[d, t] - a.spill[d, t])
-        a.p[d, t], a.e[d, t] = p, e
+        k = _at(k_minus, d, t) if injects else _at(k_plus, d, t)
+        p = min(max(p_free[t] if k == 0.0 else stored / (dt * k), p_low), p_high)
+        e = y + dt * (k * p + out_aux[d, t] - out_spill[d, t])
+        out_p[d, t], out_e[d, t] = p, e
 
 
 @njit(cache=True)

@@ -108,14 +108,17 @@ def net_power(store: FlexStore, p: Floats, pods: int) -> Floats:
 
 def device_cost_eur(store: FlexStore, schedule: Schedule, step_hours: float, pods: int) -> Floats:
     """What the devices' use costs beyond the energy: wear, fuel, auxiliary heat, shortfalls, starts. Shape (pod,)."""
-    p = schedule.p
-    cost = step_hours * (store.cost_plus * np.maximum(p, 0.0) + store.cost_minus * np.maximum(-p, 0.0)).sum(axis=1)
-    rows = np.flatnonzero(store.has_store)
-    part, e = store.take(rows), schedule.e[rows]
-    cost[rows] += step_hours * (part.aux_cost * schedule.aux[rows]).sum(axis=1)
-    cost[rows] += (part.shortfall_cost * np.maximum(part.e_target - e, 0.0)).sum(axis=1)
+    p, cost = schedule.p, np.zeros(store.devices)
+    worn = np.flatnonzero((store.cost_plus != 0).any(axis=1) | (store.cost_minus != 0).any(axis=1))
+    plus, minus = np.maximum(p[worn], 0.0), np.maximum(-p[worn], 0.0)
+    cost[worn] = step_hours * (store.cost_plus[worn] * plus + store.cost_minus[worn] * minus).sum(axis=1)
+    helped = np.flatnonzero(store.has_store & (store.aux_cost != 0).any(axis=1))
+    cost[helped] += step_hours * (store.aux_cost[helped] * schedule.aux[helped]).sum(axis=1)
+    wanting = np.flatnonzero(store.has_store & (store.shortfall_cost != 0).any(axis=1))
+    missed = np.maximum(store.full("e_target")[wanting] - schedule.e[wanting], 0.0)
+    cost[wanting] += (store.shortfall_cost[wanting] * missed).sum(axis=1)
     if store.steps:
-        cost[rows] -= part.e_value * e[:, -1]
+        cost -= np.where(store.has_store, store.e_value * schedule.e[:, -1], 0.0)
     starting = np.flatnonzero(store.start_cost > 0)
     cost[starting] += store.start_cost[starting] * starts(store.take(starting), p[starting])
     return np.bincount(store.pod, cost + store.cost_fixed, minlength=pods).astype(float)
