@@ -150,13 +150,15 @@ def undeliverable(portfolio: Portfolio, local: LocalResult, promised_kw: Floats)
 
 
 def _baseline_plan(portfolio: Portfolio, prices: EnergyPrices, local: LocalResult, seconds: float) -> Plan:
-    """Level 1's baseline, valued on the market."""
+    """Level 1's baseline, valued on the market.
+
+    In each step all PODs meet the price that the portfolio's net position meets: so their shares sum to its profit.
+    """
     base = local.baseline
     hours = portfolio.horizon.step_hours
-    meter = portfolio.meter(prices.tariff_eur_per_kwh)
-    devices = base.cost_eur - meter.bill(base.net_kw, hours)
-    revenue = np.array([energy_profit_eur(net, prices, hours).sum() for net in base.net_kw])
-    energy = energy_profit_eur(base.net_kw.sum(axis=0), prices, hours)
-    netting = energy.sum() - revenue.sum()
-    share = revenue - devices + netting / max(len(revenue), 1)
+    devices = base.cost_eur - portfolio.meter(prices.tariff_eur_per_kwh).bill(base.net_kw, hours)
+    position = base.net_kw.sum(axis=0)
+    price = np.where(position > 0, prices.buy, prices.sell)
+    share = -hours / KWH_PER_MWH * (base.net_kw * price).sum(axis=1) - devices
+    energy = energy_profit_eur(position, prices, hours)
     return Plan("virtus", base.schedule, base.net_kw, share, energy, None, base.failures, base.late, seconds)
