@@ -181,6 +181,9 @@ def _programmes(
     for numbers in batches.values():
         members = np.array([np.arange(first[n], last[n]) for n in numbers], dtype=np.int64)
         _batch(store, members, meter, pods[numbers], step_hours, day, limits, solution)
+    solved = pods[solution.method[pods] != "none"]
+    if len(solved):
+        solution.bound_eur[solved] += _constant_eur(store, len(meter.withdrawal_max))[solved]
 
 
 def _batch(
@@ -235,15 +238,15 @@ def _keep(
         if device.energy is not None:
             schedule.e[d] = x[device.energy] + (x[device.beyond] if device.beyond is not None else 0.0)
     solution.method[pod] = method
-    constant = _constant_eur(store, program, row)
-    solution.bound_eur[pod] = solved.bound + constant
+    solution.bound_eur[pod] = solved.bound
     if solved.time_limit:
         solution.late.add(pod)
 
 
-def _constant_eur(store: FlexStore, program: PodProgram, row: int) -> float:
-    """What the programme leaves out of a POD's cost: fixed costs, and shortfalls counted from the target."""
-    part = store.take(np.array([device.row[row] for device in program.devices]))
-    at_least = np.maximum(part.e_target, part.e_min)
-    missed = np.where(part.shortfall_cost > 0, part.shortfall_cost * at_least, 0.0)
-    return float((missed + 0.0 * part.p_min).sum(axis=1)[part.has_store].sum() + part.cost_fixed.sum())
+def _constant_eur(store: FlexStore, pods: int) -> Floats:
+    """What programmes leave out: fixed costs, and shortfalls counted from the target. EUR of each POD, (pod,)."""
+    at_least = np.maximum(store.e_target, store.e_min)
+    missed = np.where(store.shortfall_cost > 0, store.shortfall_cost * at_least, 0.0)
+    whole = np.broadcast_to(missed, (store.devices, store.steps)).sum(axis=1)
+    constant = np.where(store.has_store, whole, 0.0) + store.cost_fixed
+    return np.bincount(store.pod, constant, minlength=pods).astype(float)
