@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from device_physics import least_cost_eur
-from podium.check import Schedule, check_schedule, level1_cost_eur
+from podium.checking import Schedule, check_schedule, level1_cost_eur
 from podium.devices import KINDS
 from podium.flex.solve import Limits, solve
 from podium.portfolio import Pod, Portfolio
