@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -11,8 +12,12 @@ import pytest
 from one_pod import half_hours, portfolio_of
 from podium.devices import Battery, Chp, CurtailableLoad, Device, FixedLoad, HeatPump, Pv, ShiftableLoad
 from podium.errors import InputError
+from podium.flex.exclusive import Limits
+from podium.flex.solve import Solution, solve
+from podium.flexstore import FlexStore
 from podium.local import LocalResult, optimise_local, respond
-from podium.portfolio import Pod, Portfolio
+from podium.local.batch import BOUND_FLAT
+from podium.portfolio import Meter, Pod, Portfolio
 
 HORIZON = half_hours(4, "2018-05-14 06:00")
 PROFILES = {"load": [1, 2, 5, 1], "sun": [1.0, 4, 6, 1], "even": [4.0] * 4, "heat": [0, 0, 6, 0], "declared": [7.0] * 4}
@@ -287,3 +292,21 @@ def test_a_shiftable_load_has_one_sum_and_two_trajectories() -> None:
     mill = ShiftableLoad(device="mill", profile="load", shift_down_fraction=0.5, shift_up_fraction=0.5)
     result = optimise_local(pods(pod("p", mill)), workers=1)
     np.testing.assert_allclose([result.min_kw.sum(), result.max_kw.sum()], [9.0, 9.0], atol=1e-6)
+
+
+def test_an_energy_bound_cut_short_by_time_is_never_worse_than_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first schedule that the solver meets may lie on the wrong side; the baseline is known to be possible."""
+    portfolio = pods(pod("p", heat_pump(electric_max_kw=3.0, electric_min_kw=1.0, heat_store_max_kwh=5)))
+    usual = optimise_local(portfolio, workers=1)
+
+    def late(store: FlexStore, meter: Meter, hours: float, day: np.ndarray, limits: Limits) -> Solution:
+        found = solve(store, meter, hours, day, limits)
+        if limits.flat_eur == BOUND_FLAT:
+            found.late, found.schedule = {0}, replace(found.schedule, p=3.0 - found.schedule.p)
+        return found
+
+    monkeypatch.setattr("podium.local.batch.solve", late)
+    hurried = optimise_local(portfolio, workers=1)
+    base = usual.baseline.net_kw
+    assert hurried.min_kw.sum() <= base.sum() <= hurried.max_kw.sum()
+    assert (hurried.min_kw == base).all() or (hurried.max_kw == base).all()

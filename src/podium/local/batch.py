@@ -177,13 +177,15 @@ def _local_part(
 def _energy_bound(
     portfolio: Portfolio, store: FlexStore, meter: Meter, problem: LocalProblem, limits: Limits, baseline: Response
 ) -> tuple[Floats, Floats]:
-    """Net power with the least or greatest sum, and seconds; the baseline where a POD has no such schedule."""
+    """Net power with the least or greatest sum, and seconds; the baseline where no such schedule was found in time."""
     horizon = portfolio.horizon
     seconds = min(limits.time_limit_seconds, BOUND_SECONDS)
     within = replace(limits, time_limit_seconds=seconds, mip_gap=max(limits.mip_gap, BOUND_GAP), flat_eur=BOUND_FLAT)
     solution = solve(*posed(store, meter, problem), horizon.step_hours, horizon.day, within)
     net = net_power(store, solution.schedule.p, len(portfolio))
-    absent = list(solution.conflicts.keys() | solution.failures.keys())
+    sign = 1.0 if problem == "min_energy" else -1.0
+    worse = {pod for pod in solution.late if sign * (net[pod] - baseline.net_kw[pod]).sum() > 0}
+    absent = list(solution.conflicts.keys() | solution.failures.keys() | worse)
     net[absent] = baseline.net_kw[absent]
     return net, solution.seconds
 
