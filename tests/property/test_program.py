@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from formulation import cheapest, violation
 from podium.flex.solve import Limits, Solution, solve
 from podium.flexstore import FlexStore
-from podium.portfolio import Meter
-from random_pods import Case, random_case
+from podium.portfolio import Meter, Pod, Portfolio
+from random_pods import Case, Maker, random_case, random_horizon
 
 PRECISE = Limits(mip_gap=1e-9)
 COST_EUR = 1e-6
@@ -60,6 +60,28 @@ def test_schedules_do_not_depend_on_order_or_batch(seed: int) -> None:
     store, meter, rows = chosen(case, order)
     second = solve(store, meter, case.step_hours, case.day)
     np.testing.assert_array_equal(first.method[order], second.method)
+    np.testing.assert_allclose(second.schedule.p, first.schedule.p[rows], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(second.schedule.e, first.schedule.e[rows], rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_equal_batteries_share_in_one_way_only(seed: int) -> None:
+    """Twins and triplets at prices of three levels have many cheapest schedules; every order gives the same one."""
+    random = np.random.default_rng(seed)
+    maker, pods = Maker(random, random_horizon(random, 20)), []
+    for n in range(10):
+        battery, steps = maker.battery(), maker.horizon.steps
+        twins = [battery.model_copy(update={"device": f"{n}-{i}"}) for i in range(2 + n % 2)]
+        price = random.choice([0.1, 0.2, 0.3], steps) if n % 4 else np.full(steps, 0.2)
+        maker.profiles |= {f"buy{n}": price, f"sell{n}": price - random.choice([0.0, 0.05])}
+        tariff = {"buy_profile": f"buy{n}", "sell_profile": f"sell{n}", "peak_eur_per_kw": 0.1 * (n % 3)}
+        pods.append(Pod.model_validate({"pod": f"{n}", "devices": [*twins, maker.fixed_load()], **tariff}))
+    portfolio = Portfolio.of(pods, maker.horizon, maker.profiles)
+    case = Case(portfolio, portfolio.store(), portfolio.meter())
+    first = solve(case.store, case.meter, case.step_hours, case.day)
+    store, meter, rows = chosen(case, random.permutation(10))
+    second = solve(store, meter, case.step_hours, case.day)
+    assert not first.late | second.late
     np.testing.assert_allclose(second.schedule.p, first.schedule.p[rows], rtol=0, atol=1e-7)
     np.testing.assert_allclose(second.schedule.e, first.schedule.e[rows], rtol=0, atol=1e-7)
 

@@ -15,6 +15,9 @@ from podium.portfolio import Meter
 
 Ints = NDArray[np.int64]
 
+#: Weight of a store's flows beside that of its energy, 1, so that among equals none charges and discharges at once.
+AT_REST = 1e-3
+
 
 @dataclass
 class Model:
@@ -98,7 +101,8 @@ def arrays(model: Model) -> Arrays:
     order = np.lexsort((rows, columns))
     start = np.searchsorted(columns[order], np.arange(model.column_count + 1))
     weight = np.concatenate(model.weights)
-    generic = 1.0 + 0.1 * ((np.arange(len(weight)) * 0.6180339887498949) % 1.0)
+    # Of square roots, since sums of a few multiples of one number coincide, and equal batteries would tie.
+    generic = 1.0 + 0.1 * (97.0 * np.sqrt(np.arange(len(weight)) + np.pi) % 1.0)
     return Arrays(
         np.concatenate(model.costs, axis=1),
         np.concatenate(model.lowers, axis=1),
@@ -217,12 +221,12 @@ def _device(
     steps = part.steps
     plus = minus = None
     low, high = part.full("p_min"), part.full("p_max")
-    prefer = 0.0 if part.has_store.any() else 1.0
+    up, down = (AT_REST, AT_REST) if part.has_store.any() else (1.0, -1.0)
     if (high > 0).any():
-        plus = model.columns(steps, np.maximum(low, 0), np.maximum(high, 0), dt * part.cost_plus, weight=prefer)
+        plus = model.columns(steps, np.maximum(low, 0), np.maximum(high, 0), dt * part.cost_plus, weight=up)
         model.add(balance, plus, 1.0)
     if (low < 0).any():
-        minus = model.columns(steps, np.maximum(-high, 0), np.maximum(-low, 0), dt * part.cost_minus, weight=-prefer)
+        minus = model.columns(steps, np.maximum(-high, 0), np.maximum(-low, 0), dt * part.cost_minus, weight=down)
         model.add(balance, minus, -1.0)
     energy = beyond = aux = spill = None
     if part.has_store.any():
@@ -271,7 +275,7 @@ def _store(
         model.add(at_end, minus, dt * part.k_minus)
     aux = spill = None
     if (part.aux_max > 0).any():
-        aux = model.columns(steps, 0.0, part.aux_max, dt * part.aux_cost)
+        aux = model.columns(steps, 0.0, part.aux_max, dt * part.aux_cost, weight=AT_REST)
         model.add(at_end, aux, -dt)
     if (part.spill_max > 0).any():
         spill = model.columns(steps, 0.0, part.spill_max, weight=1.0)
