@@ -139,9 +139,10 @@ class FlexStore:
         count = len(ids)
         filled: dict[str, Floats] = {}
         for name, default in STEP_COLUMNS.items():
-            filled[name] = _step_column(columns.pop(name, default), count)
+            given = columns.pop(name, None)
+            filled[name] = np.full((count, 1), default) if given is None else _step_column(given, count)
         for name, default in DEVICE_COLUMNS.items():
-            filled[name] = np.array(np.broadcast_to(np.asarray(columns.pop(name, default), float), (count,)))
+            filled[name] = np.full(count, columns.pop(name, default), dtype=float)
         rest = np.clip(0.0, filled["p_min"], filled["p_max"])
         filled["p_usual"] = np.where(np.isnan(filled["p_usual"]), rest, filled["p_usual"])
         if columns:
@@ -191,7 +192,7 @@ def concatenate(stores: Sequence[FlexStore], steps: int) -> FlexStore:
 def _join(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
     if parts[0].ndim == 2:
         width = max(part.shape[1] for part in parts)
-        parts = [np.broadcast_to(part, (part.shape[0], width)) for part in parts]
+        parts = [part if part.shape[1] == width else np.broadcast_to(part, (len(part), width)) for part in parts]
     return np.concatenate(parts)
 
 

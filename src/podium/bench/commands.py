@@ -41,7 +41,7 @@ def _ready() -> dict[str, float]:
 
 
 @bench.command("a")
-def bench_a(pods: PODS = 100, repeats: REPEATS = 3, as_json: AS_JSON = False) -> None:
+def bench_a(pods: PODS = 100, repeats: REPEATS = 7, as_json: AS_JSON = False) -> None:
     """Benchmark A: the cheapest day of PODs with load, PV and battery, from arrays to schedules, on one core."""
     taken = _ready()
     from podium.bench.benchmark_a import run
