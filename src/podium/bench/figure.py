@@ -9,7 +9,7 @@ from podium.bench.measure import Found
 _SERIES = {
     "reference_published_seconds": ("reference as published (Gurobi), s", "tab:red", "s--"),
     "reference_rerun_cpu_seconds": ("reference run again (HiGHS), CPU s", "tab:orange", "^--"),
-    "sequential_seconds": ("Podium, one process, s", "tab:blue", "o-"),
+    "sequential_cpu_seconds": ("Podium, one process, CPU s", "tab:blue", "o-"),
     "parallel_seconds": ("Podium, {workers} processes, s", "tab:green", "o-"),
 }
 

@@ -78,11 +78,11 @@ def _level1(study: Study, pods: int, workers: int) -> tuple[float, float]:
 
 def table(found: Found) -> str:
     """The rows as text."""
-    head = ("PODs", "sequential s", "parallel s", "CPU ms/POD", "reference s", "re-run CPU s")
+    head = ("PODs", "sequential s", "its CPU s", "parallel s", "CPU ms/POD", "reference s", "re-run CPU s")
     lines = ["  ".join(f"{name:>12}" for name in head)]
     for row in found["rows"]:
-        cells = [f"{row['pods']:,}", f"{row['sequential_seconds']:.3f}", f"{row['parallel_seconds']:.3f}"]
-        cells += [f"{row['cpu_ms_per_pod']:.3f}"]
+        names = ("sequential_seconds", "sequential_cpu_seconds", "parallel_seconds", "cpu_ms_per_pod")
+        cells = [f"{row['pods']:,}", *(f"{row[name]:.3f}" for name in names)]
         known = (row["reference_published_seconds"], row["reference_rerun_cpu_seconds"])
         cells += ["" if seconds is None else f"{seconds:.2f}" for seconds in known]
         lines.append("  ".join(f"{cell:>12}" for cell in cells))
