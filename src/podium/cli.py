@@ -277,7 +277,8 @@ def _told(summary: dict[str, Any], out: Path) -> str:
     """A run in a few lines."""
     level1, level2, checked = summary["level1"], summary["level2"], summary["check"]
     lines = [
-        f"{summary['study']}: {summary['pods']:,} PODs, {summary['devices']:,} devices, {summary['steps']} steps",
+        f"{summary['study']}: {_counted(summary['pods'], 'POD')}, {_counted(summary['devices'], 'device')}, "
+        f"{_counted(summary['steps'], 'step')}",
         f"level 1   cost {level1['cost_eur']:,.2f} EUR, {level1['failed']} failed, {level1['seconds']:.1f} s",
     ]
     if level2["gap"] is not None:
@@ -300,3 +301,7 @@ def _told(summary: dict[str, Any], out: Path) -> str:
     more = max(len(summary["notices"]) - 10, 0) + max(level1["failed"] - 10, 0)
     lines += [f"          ... and {more} more, in the report"] if more else []
     return "\n".join([*lines, f"report    {out / 'report.html'}"])
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

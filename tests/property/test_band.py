@@ -29,7 +29,7 @@ Random = np.random.Generator
 #: What solvers leave, kW and kWh; limits are widened by it.
 CRUMBS = 1e-6
 CHUNKS = 8
-SEEDS_PER_CHUNK = 20
+SEEDS_PER_CHUNK = 16
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def result_of(portfolio: Portfolio) -> LocalResult:
     return optimise_local(portfolio, sustain_hours=0.5, limits=LIMITS, workers=1)
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(16))
 def test_a_random_portfolio_gives_what_the_check_accepts(seed: int) -> None:
     """Every POD has a schedule that the check accepts or a reason; none stops the others.
 
@@ -60,9 +60,9 @@ def test_a_random_portfolio_gives_what_the_check_accepts(seed: int) -> None:
         assert (band[~kept[store.pod]] == 0).all()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_energy_bounds_are_those_of_an_independent_programme(seed: int) -> None:
-    """Within the share that is promised, either way: the other side stops early too. Cars weigh energy against wishes."""
+    """Within the share that is promised, either way: the other side stops early too. Cars have wishes beside energy."""
     portfolio = portfolio_of(seed)
     result, horizon = result_of(portfolio), portfolio.horizon
     failed = {failure.pod for failure in result.baseline.failures}

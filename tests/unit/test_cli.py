@@ -75,6 +75,11 @@ def test_a_run_prints_a_few_lines_and_nothing_else(home: Path, say: Say) -> None
     assert lines[-1].endswith(str(home / "results" / "report.html"))
 
 
+def test_one_is_no_plural() -> None:
+    found = [cli._counted(count, "POD") for count in (0, 1, 2, 10_000)]
+    assert found == ["0 PODs", "1 POD", "2 PODs", "10,000 PODs"]
+
+
 def test_json_is_all_that_stands_on_the_output(home: Path, say: Say) -> None:
     code, out, errors = say("run", home, "--json", "--workers", "1")
     assert (code, errors) == (0, "")
