@@ -108,7 +108,9 @@ class Programme:
             kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
             lp.integrality_ = [kinds[int(each)] for each in whole]
         highs.passModel(lp)
-        highs.run()
+        if highs.run() == highspy.HighsStatus.kError:  # another number of threads is fixed in this process
+            highs.setOptionValue("threads", 0)
+            highs.run()
         status = highs.getModelStatus()
         if status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
             return None

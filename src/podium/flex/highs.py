@@ -32,10 +32,24 @@ class Solved:
 
 
 class QuietHighs(highspy.Highs):
-    """HiGHS that prints nothing: its banner would come out while the callbacks are set up, before any option is."""
+    """HiGHS on one thread that prints nothing: its banner comes out while the callbacks are set up, before any option.
+
+    All of a process share HiGHS' threads; whoever ran it first may have fixed another number of them. It then runs with
+    that number.
+    """
 
     def __init__(self) -> None:
         highspy.Highs.__init__(self)
+        self.setOptionValue("threads", 1)
+        self.setOptionValue("random_seed", 0)
+
+    def run(self) -> highspy.HighsStatus:
+        """Solve, with the number of threads that the process has where it is not one."""
+        status = highspy.Highs.run(self)
+        if status == highspy.HighsStatus.kError:
+            self.setOptionValue("threads", 0)
+            status = highspy.Highs.run(self)
+        return status
 
     def enableCallbacks(self) -> None:  # noqa: N802
         """Silence, and no callbacks: none is used."""
@@ -48,8 +62,6 @@ class Solver:
     def __init__(self, arrays: Arrays, time_limit_seconds: float, mip_gap: float) -> None:
         self.arrays = arrays
         self.highs = QuietHighs()
-        self.highs.setOptionValue("threads", 1)
-        self.highs.setOptionValue("random_seed", 0)
         self.highs.setOptionValue("presolve", "off")
         self.highs.setOptionValue("mip_rel_gap", mip_gap)
         self.time_limit_seconds = time_limit_seconds
@@ -113,10 +125,7 @@ class Solver:
     def _run(self, strategy: str) -> None:
         self.highs.setOptionValue("simplex_strategy", 4 if strategy == "primal" else 1)
         self.highs.setOptionValue("time_limit", self.highs.getRunTime() + self.time_limit_seconds)
-        if self.highs.run() == highspy.HighsStatus.kError:
-            # All of a process share HiGHS' threads; whoever ran it first may have fixed another number of them.
-            self.highs.setOptionValue("threads", 0)
-            self.highs.run()
+        self.highs.run()
 
     def _unsolved(self, status: highspy.HighsModelStatus) -> Solved:
         if status in _EMPTY:

@@ -101,8 +101,6 @@ class Programme:
     def solver(self, *, interior: bool = False) -> highspy.Highs:
         """HiGHS with this programme, not yet run; `interior` suits large ones that are solved once."""
         solver = QuietHighs()
-        solver.setOptionValue("threads", 1)
-        solver.setOptionValue("random_seed", 0)
         if interior:
             solver.setOptionValue("solver", "ipm")
             solver.setOptionValue("run_crossover", "off")
