@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -37,6 +39,8 @@ app.add_typer(bench, name="bench")
 AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 FOLDER = Annotated[Path, typer.Argument(help="The study folder.", metavar="DIR")]
 FAILED, BAD_INPUT, ENDED_BY_SIGNAL = 1, 2, 128
+#: What is left of a run may take this long to tidy up after a signal, s.
+GRACE_SECONDS = 10.0
 
 
 class Method(StrEnum):
@@ -70,8 +74,7 @@ def main() -> None:
         _complain(f"{about}{error.strerror or error}")
         sys.exit(FAILED)
     except _Ended as error:
-        how = "interrupted" if error.number == signal.SIGINT else f"ended by {error}"
-        _complain(f"{how}; results of earlier runs are as they were")
+        _say_ended(error.number)
         sys.exit(ENDED_BY_SIGNAL + error.number)
 
 
@@ -81,12 +84,27 @@ def _listen() -> None:
     def end(number: int, _frame: FrameType | None) -> None:
         for heard in listening:
             signal.signal(heard, signal.SIG_DFL)
+        late = threading.Timer(GRACE_SECONDS, _end_at_once, (number,))
+        late.daemon = True
+        late.start()
         raise _Ended(number)
 
     usual = (signal.SIG_DFL, signal.default_int_handler)
     listening = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) in usual]
     for number in listening:
         signal.signal(number, end)
+
+
+def _say_ended(number: int) -> None:
+    how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    _complain(f"{how}; results of earlier runs are as they were")
+
+
+def _end_at_once(number: int) -> None:
+    """End although `_Ended` was lost in somebody's callback; worker processes end when this one is gone."""
+    _say_ended(number)
+    sys.stderr.flush()
+    os._exit(ENDED_BY_SIGNAL + number)
 
 
 def _complain(text: str) -> None:

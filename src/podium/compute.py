@@ -77,7 +77,7 @@ def _in_processes(
         for number in lost:
             yield number, _again(executor, work, parts, number)
     except BaseException:
-        executor.shutdown(wait=True, kill_workers=True)
+        executor.shutdown(wait=False, kill_workers=True)
         raise
 
 
