@@ -238,6 +238,7 @@ def test_a_run_that_is_stopped_leaves_old_results_whole_and_no_process(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=heed_signals,
     )
     time.sleep(3.0)
     assert running.poll() is None
@@ -252,6 +253,11 @@ def test_a_run_that_is_stopped_leaves_old_results_whole_and_no_process(
     while members(running.pid) and time.time() < until:
         time.sleep(0.1)
     assert not members(running.pid)
+
+
+def heed_signals() -> None:
+    """A job in the background inherits an ignored Ctrl-C, which the command line then ignores too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def members(session: int) -> list[str]:
