@@ -87,7 +87,7 @@ class Meter:
 
     def at_price(self, price: ArrayLike) -> Meter:
         """The same connections with one price for buying and selling, EUR/kWh, and no peak charge."""
-        row = np.broadcast_to(np.asarray(price, dtype=float), self.buy.shape)
+        row = np.array(np.broadcast_to(np.asarray(price, dtype=float), self.buy.shape))
         return replace(self, buy=row, sell=row, peak_cost=np.zeros_like(self.peak_cost))
 
 

@@ -145,6 +145,7 @@ def _steps(case: Case, pods: dict[str, Array], rng: np.random.Generator) -> pd.D
             "profit_eur": -mwh * price,
             "virtus_max_kw": np.where(price < 45, high, sums["baseline_kw"]),
             "virtus_min_kw": np.where(price > 45, low, sums["baseline_kw"]),
+            "virtus_sum_max_kw": high, "virtus_sum_min_kw": low,
             "virtus_profit_eur": np.abs(mwh) * price * 0.3,
         }
     )  # fmt: skip

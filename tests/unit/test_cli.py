@@ -238,7 +238,7 @@ def test_a_run_that_is_stopped_leaves_old_results_whole_and_no_process(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=heed_signals,
+        preexec_fn=heed_signals,  # noqa: PLW1509
     )
     time.sleep(3.0)
     assert running.poll() is None

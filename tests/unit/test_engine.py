@@ -39,6 +39,8 @@ TABLES = {
     "steps": {
         "time", "position_kw", "baseline_kw", "min_kw", "max_kw", "up_kw", "down_kw", "buy_eur_per_mwh",
         "sell_eur_per_mwh", "production_eur_per_mwh", "profit_eur", "virtus_max_kw", "virtus_min_kw",
+        "virtus_sum_max_kw",
+        "virtus_sum_min_kw",
         "virtus_profit_eur",
     },
     "pods": {"pod", "time", "baseline_kw", "min_kw", "max_kw", "up_kw", "down_kw", "plan_kw"},

@@ -262,7 +262,7 @@ def test_results_without_the_reference_method(tmp_path: Path) -> None:
     """Empty columns of the reference method are drawn as nothing, and the page says that it was not run."""
     folder = write_results(tmp_path, Case(pods=3))
     steps = pd.read_parquet(folder / "steps.parquet")
-    steps[["virtus_max_kw", "virtus_min_kw", "virtus_profit_eur"]] = np.nan
+    steps[["virtus_max_kw", "virtus_min_kw", "virtus_sum_max_kw", "virtus_sum_min_kw", "virtus_profit_eur"]] = np.nan
     steps.to_parquet(folder / "steps.parquet")
     summary = json.loads((folder / "summary.json").read_text())
     del summary["virtus"]

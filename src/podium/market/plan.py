@@ -101,11 +101,17 @@ def optimise_portfolio(
         answer.net_kw,
         profit,
         energy_profit_eur(answer.net_kw.sum(axis=0), prices, portfolio.horizon.step_hours),
-        Certificate(float(profit.sum()), float(-answer.bound_eur.sum())),
+        _certificate(float(profit.sum()), float(-answer.bound_eur.sum())),
         answer.failures,
         answer.late,
         perf_counter() - begun,
     )
+
+
+def _certificate(profit_eur: float, bound_eur: float) -> Certificate:
+    """A bound below the profit by rounding alone is the profit; by more, it stays as it is and the check will tell."""
+    rounding = 1e-9 * max(abs(profit_eur), 1.0)
+    return Certificate(profit_eur, max(bound_eur, profit_eur) if profit_eur - bound_eur < rounding else bound_eur)
 
 
 def energy_profit_eur(position_kw: Floats, prices: EnergyPrices, step_hours: float) -> Floats:

@@ -16,7 +16,8 @@ from podium.report.clock import LocalClock
 
 STEP_COLUMNS = (
     "time", "position_kw", "baseline_kw", "min_kw", "max_kw", "up_kw", "down_kw", "buy_eur_per_mwh",
-    "sell_eur_per_mwh", "production_eur_per_mwh", "profit_eur", "virtus_max_kw", "virtus_min_kw", "virtus_profit_eur",
+    "sell_eur_per_mwh", "production_eur_per_mwh", "profit_eur", "virtus_max_kw", "virtus_min_kw",
+    "virtus_sum_max_kw", "virtus_sum_min_kw", "virtus_profit_eur",
 )  # fmt: skip
 POD_SUMMARY_COLUMNS = (
     "pod", "name", "group", "composition", "solver", "seconds", "min_seconds", "max_seconds", "cost_eur", "bound_eur",

@@ -35,13 +35,16 @@ def flexibility(results: Results) -> Figure:
     """Aggregated flexibility bound, baseline, the reference method's optimised bound, and the plan's position."""
     steps = results.steps
     series = {name: _values(results, name) for name in (
-        "min_kw", "max_kw", "virtus_min_kw", "virtus_max_kw", "baseline_kw", "position_kw")}  # fmt: skip
+        "min_kw", "max_kw", "virtus_sum_min_kw", "virtus_sum_max_kw", "virtus_min_kw", "virtus_max_kw", "baseline_kw",
+        "position_kw")}  # fmt: skip
+    promised = bool(np.isfinite(series["virtus_sum_max_kw"]).any())
+    low, high = ("virtus_sum_min_kw", "virtus_sum_max_kw") if promised else ("min_kw", "max_kw")
     scale, unit = _power_unit(*series.values())
     figure, axes = _figure("Aggregated flexibility bound and optimised bound", results, rows=1)
     edges = np.arange(len(steps) + 1)
     values = {name: row / scale for name, row in series.items()}
-    axes[0].stairs(values["max_kw"], edges, baseline=values["min_kw"], fill=True, color=BAND,
-                   label="aggregated bound (min to max)")  # fmt: skip
+    axes[0].stairs(values[high], edges, baseline=values[low], fill=True, color=BAND,
+                   label="aggregated bound (reference method)" if promised else "least to greatest energy")  # fmt: skip
     for name in ("virtus_max_kw", "virtus_min_kw"):
         label = "optimised bound (reference method)" if name == "virtus_max_kw" else None
         _stairs(axes[0], values[name], color=ACCENT, linewidth=1.1, linestyle=(0, (3, 1.5)), label=label)

@@ -31,6 +31,8 @@ def steps(result: Outcome) -> dict[str, Any]:
         "profit_eur": nothing if result.plan is None else result.plan.energy_profit_eur,
         "virtus_max_kw": nothing if virtus is None else virtus.F_max_kw,
         "virtus_min_kw": nothing if virtus is None else virtus.F_min_kw,
+        "virtus_sum_max_kw": nothing if virtus is None else virtus.max_sum_kw,
+        "virtus_sum_min_kw": nothing if virtus is None else virtus.min_sum_kw,
         "virtus_profit_eur": nothing if virtus is None else virtus.mean_profit_step_eur,
     }
     return {"time": times(horizon), **{name: numbers(values) for name, values in columns.items()}}

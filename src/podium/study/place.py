@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from podium.errors import InputError, Problem
+from podium.errors import InputError, Problem, listed
 from podium.study.limits import Limits
 
 
@@ -42,9 +42,8 @@ def _what_is_there(path: Path) -> str:
 
 
 def _nearby(folder: Path, name: str) -> str:
-    from podium.study.wording import one_of
-
     beside = (folder / name).parent
     if not beside.is_dir() or (folder / name).is_dir():
         return "a file"
-    return one_of(name, [str(path.relative_to(folder)) for path in beside.iterdir() if path.is_file()])
+    there = sorted(str(path.relative_to(folder)) for path in beside.iterdir() if path.is_file())
+    return f"a file in the study folder, such as {listed(there)}" if there else "a file in the study folder"

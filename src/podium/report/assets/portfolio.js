@@ -6,9 +6,12 @@ const priced = anyNumber(portfolio.steps.buy_eur_per_mwh);
 const sameRow = (one, other) => one.every((value, k) => value === other[k]);
 
 function flexibilityChart(host) {
-  const series = [{ name: "Aggregated bound", look: "band", values: [rows.min_kw, rows.max_kw] }];
+  const series = [];
   if (anyNumber(rows.virtus_max_kw)) {
-    series.push({ name: "Optimised bound", look: "bounds", values: [rows.virtus_min_kw, rows.virtus_max_kw] });
+    series.push({ name: "Aggregated bound (reference)", look: "band", values: [rows.virtus_sum_min_kw, rows.virtus_sum_max_kw] });
+    series.push({ name: "Optimised bound (reference)", look: "bounds", values: [rows.virtus_min_kw, rows.virtus_max_kw] });
+  } else {
+    series.push({ name: "Least to greatest energy", look: "band", values: [rows.min_kw, rows.max_kw] });
   }
   series.push({ name: "Baseline", look: "plain", values: rows.baseline_kw }, { name: "Position (plan)", look: "main", values: rows.position_kw });
   new StepChart(host, {
