@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from podium.errors import InputError, Problem, listed
@@ -46,4 +47,7 @@ def _nearby(folder: Path, name: str) -> str:
     if not beside.is_dir() or (folder / name).is_dir():
         return "a file"
     there = sorted(str(path.relative_to(folder)) for path in beside.iterdir() if path.is_file())
+    likely = get_close_matches(name, there, n=1, cutoff=0.85)
+    if likely:
+        return repr(likely[0])
     return f"a file in the study folder, such as {listed(there)}" if there else "a file in the study folder"
