@@ -48,7 +48,7 @@ def undelivered(
     held_kw: Floats | None = None,
     gap: float = 0.01,
     effort: int = 100_000,
-    explicit_devices: int = 200,
+    explicit_devices: int = 500,
 ) -> Undelivered:
     """The least absolute deviation from a promise (step,) over all that the devices can do together.
 
