@@ -15,6 +15,7 @@ from podium.devices.device import DeviceTable
 from podium.errors import InputError, Problem
 from podium.horizon import Horizon
 from podium.market.prices import EnergyPrices
+from podium.market.terms import Market
 from podium.portfolio import Pod, Portfolio
 from podium.profiles import Profiles
 from podium.study.limits import LIMITS, Limits
@@ -41,6 +42,8 @@ class Study:
     """Where it was read from."""
     notices: tuple[str, ...] = ()
     """What is worth knowing and stops nothing, such as a car that cannot be filled in time."""
+    market: Market = field(default_factory=Market)
+    """Reserve products, limits of the whole portfolio, and who is billed where."""
 
     @property
     def horizon(self) -> Horizon:
@@ -68,7 +71,14 @@ def load_study(path: Path | str, limits: Limits = LIMITS) -> Study:
         prices = loading.prices()
     if loading.problems:
         raise InputError(loading.problems)
-    return Study(spec.name, portfolio, prices, spec.options, spec_path.parent, tuple(loading.notices))
+    return Study(
+        spec.name,
+        portfolio,
+        prices,
+        options=spec.options,
+        folder=spec_path.parent,
+        notices=tuple(loading.notices),
+    )
 
 
 def _spec_path(path: Path) -> Path:
