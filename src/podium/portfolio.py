@@ -85,6 +85,10 @@ class Meter:
         energy = step_hours * (self.buy * withdrawal - self.sell * injection).sum(axis=1)
         return np.asarray(energy + self.peak_cost * withdrawal.max(axis=1, initial=0.0))
 
+    def plus(self, price: Floats) -> Meter:
+        """The same tariffs and connections with a price on top, for buying and selling alike, EUR/kWh (pod, step)."""
+        return replace(self, buy=self.buy + price, sell=self.sell + price)
+
     def at_price(self, price: ArrayLike) -> Meter:
         """The same connections with one price for buying and selling, EUR/kWh, and no peak charge."""
         row = np.array(np.broadcast_to(np.asarray(price, dtype=float), self.buy.shape))

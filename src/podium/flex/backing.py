@@ -139,12 +139,12 @@ class Stage(NamedTuple):
 
 
 class Values(NamedTuple):
-    """Value after each step: pieces first[t] : first[t] + count[t] of `slope`, edges from first[t] + t on."""
+    """Value after each step: pieces first[t] : first[t] + pieces[t] of `slope`, edges from first[t] + t on."""
 
     slope: Floats
     edge: Floats
     first: Ints
-    count: Ints
+    pieces: Ints
 
 
 @njit(cache=True)
@@ -435,7 +435,7 @@ def _prepare(c: Columns, r: Reserve, d: int, t: int, dt: float, st: Stages, s: S
 
 @njit(cache=True)
 def _load_value(s: Stage, v: Values, t: int) -> None:
-    first, count = v.first[t], v.count[t]
+    first, count = v.first[t], v.pieces[t]
     s.size[1] = count
     for k in range(count):
         s.vs[k], s.vb[k] = v.slope[first + k], v.edge[first + t + k]
@@ -474,7 +474,7 @@ def _backward(
         penalty = _at(c.shortfall_cost, d, t)
         if penalty > 0.0:
             count = _add_target(v, first, first + t, count, _at(c.e_target, d, t), penalty)
-        v.first[t], v.count[t] = first, count
+        v.first[t], v.pieces[t] = first, count
         _load_value(s, v, t)
         _prepare(c, r, d, t, dt, st, s, bounds)
         keep, drift = _at(c.keep, d, t), _at(c.drift, d, t)
@@ -633,7 +633,9 @@ def back_groups(c: Columns, r: Reserve, g: Groups, buy: Floats, sell: Floats, dt
             _loose(c, r, members, buy[row], sell[row], dt, a)
             continue
         _rest_stages(c, members, d, st, bounds[0], bounds[1])
-        step, amount = _grid_stages(buy[row], sell[row], g.withdrawal_max[n], g.injection_max[n], st, bounds[0], bounds[1])
+        step, amount = _grid_stages(
+            buy[row], sell[row], g.withdrawal_max[n], g.injection_max[n], st, bounds[0], bounds[1]
+        )
         a.status[n], a.step[n], a.amount[n] = NO_POWER, step, amount
         if step >= 0:
             continue
