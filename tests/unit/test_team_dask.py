@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from podium.compute import ClusterLostError, Where, WorkerLostError, dask_client, each, team_of
+from podium.compute import ClusterLostError, Progress, Where, WorkerLostError, dask_client, each, silent, team_of
+from podium.engine import run
 from podium.errors import PodiumError
+from podium.study import load_study
 from teams import PRICES, answers, asking, failing, killing, killing_once, pids, team
+from unit.study_folders import one_home, write_files
 
 pytest.importorskip("distributed")
 
@@ -132,6 +135,17 @@ def test_each_part_runs_on_dask_as_here() -> None:
     assert "in part 31 of 31" in caught.value.__notes__
 
 
+def test_parts_of_a_killed_worker_are_done_by_another(tmp_path: Path) -> None:
+    trap = killing_once(3, tmp_path / "marker")
+
+    def work(number: int) -> int:
+        trap(number)
+        return number
+
+    assert dict(each(work, [partial(int, number) for number in range(9)], LOCAL)) == {n: n for n in range(9)}
+    assert (tmp_path / "marker").exists()
+
+
 def test_each_names_the_part_that_kills_every_worker() -> None:
     def work(number: int) -> int:
         killing(3)(number)
@@ -163,6 +177,32 @@ def test_a_lost_scheduler_is_told_at_once(far: tuple[Where, subprocess.Popen[byt
     with pytest.raises(ClusterLostError, match="is gone"):
         list(parts)
     assert time.time() - begun < 5
+
+
+def test_a_run_whose_scheduler_is_lost_leaves_whole_files(
+    far: tuple[Where, subprocess.Popen[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the cluster it gives what one process gives; lost between the levels, it leaves that as it was."""
+    where, scheduler = far
+    study, out = load_study(write_files(tmp_path / "study", one_home())), tmp_path / "results"
+    alone, result = run(study, workers=1), run(study, where=where)
+    np.testing.assert_array_equal(result.local.baseline.schedule.p, alone.local.baseline.schedule.p)
+    assert result.plan is not None
+    assert alone.plan is not None
+    assert result.plan.profit_eur == alone.plan.profit_eur
+    result.write(out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def killing_phase(name: str) -> Progress:
+        if name == "level 2":
+            scheduler.kill()
+            scheduler.wait()
+        return silent
+
+    monkeypatch.setattr(dask_client, "CONNECT_SECONDS", 0.3)
+    with pytest.raises(ClusterLostError, match="Dask scheduler"):
+        run(study, where=where, phase=killing_phase).write(out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_an_address_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
