@@ -36,6 +36,8 @@ class Room:
     """True where giving up power fills the store (an engine's heat store); else it empties it."""
     backs: Bools
     """Whether the device may back anything. Shape (device,)."""
+    free: Bools
+    """Where the connection leaves room for all devices of the POD at full power. Shape (device,)."""
 
 
 def room_of(store: FlexStore, meter: Meter, step_hours: float) -> Room:
@@ -57,7 +59,7 @@ def room_of(store: FlexStore, meter: Meter, step_hours: float) -> Room:
     kappa = np.where(kept, np.maximum(*_slopes(store)), 0.0)
     fills = kept & ((store.full("k_minus") < 0) | (store.full("k_plus") < 0))
     backs = moves & sound & (free | spared) & ~np.isfinite(store.ramp)
-    return Room(np.where(kept, low, 0.0), np.where(kept, high, 0.0), kappa, kappa.copy(), fills, backs)
+    return Room(np.where(kept, low, 0.0), np.where(kept, high, 0.0), kappa, kappa.copy(), fills, backs, free)
 
 
 def viable(store: FlexStore, step_hours: float, p_low: Floats, p_high: Floats) -> tuple[Floats, Floats]:
@@ -65,8 +67,17 @@ def viable(store: FlexStore, step_hours: float, p_low: Floats, p_high: Floats) -
 
     Powers of the way on lie between `p_low` and `p_high`. Shapes (device, step).
     """
-    x_low, x_high = _gains(store, step_hours, p_low, p_high)
-    low, high = _floor(store, step_hours), np.array(store.full("e_max"))
+    return carried_back(store, step_hours, (p_low, p_high), _floor(store, step_hours), np.array(store.full("e_max")))
+
+
+def carried_back(
+    store: FlexStore, step_hours: float, powers: tuple[Floats, Floats], low: Floats, high: Floats
+) -> tuple[Floats, Floats]:
+    """`low` and `high`, kWh, narrowed to energies from which all later ones can be kept with these powers.
+
+    Both are changed in place. Shapes (device, step).
+    """
+    x_low, x_high = _gains(store, step_hours, *powers)
     keep, drift = store.full("keep"), store.full("drift")
     for t in range(store.steps - 1, 0, -1):
         carried = keep[:, t] > 0
