@@ -158,6 +158,17 @@ class Portfolio:
                 tables[name] = replace(chosen, pod=chosen.pod - first)
         return replace(self, ids=self.ids[first:last], columns=columns, devices=tables).compact()
 
+    def take(self, rows: NDArray[np.int64]) -> Portfolio:
+        """Only the PODs of these rows, which rise, with their devices."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        tables = {}
+        for name, table in self.devices.items():
+            mine = np.flatnonzero(np.isin(table.pod, rows))
+            if len(mine):
+                chosen = table.take(mine)
+                tables[name] = replace(chosen, pod=np.searchsorted(rows, chosen.pod))
+        return replace(self, ids=self.ids[rows], columns=columns, devices=tables).compact()
+
     def compact(self) -> Portfolio:
         """The same portfolio with only the profiles that it uses."""
         used = [self.columns[spec.name] for spec in pod_specs() if spec.role == "profile"]

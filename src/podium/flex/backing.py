@@ -165,6 +165,11 @@ def _fill_stage(c: Columns, d: int, t: int, dt: float, st: Stages, s: Stage) -> 
         x += size
         count += 1
         s.xb[count] = x
+    if count == 0:
+        s.fs[0], s.true[0], s.pp[0], s.pu[0] = 0.0, 0.0, 1.0 / dt, 1.0 / dt
+        s.px[0] = s.pxu[0] = x / dt
+        s.xb[1] = x
+        count = 1
     s.size[0] = count
 
 

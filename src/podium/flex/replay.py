@@ -52,9 +52,13 @@ def replayed(store: FlexStore, mixed: Schedule, step_hours: float) -> Schedule:
     part = store.take(rows)
     p, aux, spill = (np.array(side[rows]) for side in (mixed.p, mixed.aux, mixed.spill))
     e = np.zeros_like(p)
-    names = ("keep", "drift", "k_plus", "k_minus", "e_max", "p_min", "spill_max")
-    full = [np.ascontiguousarray(part.full(name)) for name in names]
-    _replay(p, e, aux, spill, part.e_initial, *full, step_hours)
+    keep, drift, k_plus, k_minus, e_max, p_min, spill_max = (
+        np.ascontiguousarray(part.full(name))
+        for name in ("keep", "drift", "k_plus", "k_minus", "e_max", "p_min", "spill_max")
+    )
+    _replay(
+        p, e, aux, spill, part.e_initial, keep, drift, k_plus, k_minus, e_max, p_min, spill_max, step_hours
+    )  # fmt: skip
     found = Schedule(np.array(mixed.p), np.array(mixed.e), np.array(mixed.aux), np.array(mixed.spill))
     found.p[rows], found.e[rows], found.aux[rows], found.spill[rows] = p, e, aux, spill
     return found

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.errors import SolverError
 from podium.flex.backing import Backed, Reserve, back_groups
 from podium.flex.exact import Schedule, by_device, by_pod, solve_exactly
 from podium.flex.exclusive import DEFAULT, Limits
@@ -28,6 +29,8 @@ Bools = NDArray[np.bool_]
 
 #: A programme with integers is solved this closely while prices are still moving.
 ROUND_GAP = 1e-3
+#: Levels closer than this, kWh, are the same.
+RESTS = 1e-9
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,15 @@ class Answer:
     """No schedule of the POD costs less, prices included. Shape (pod,)."""
 
 
+def _rests(store: FlexStore, offering: Offering) -> Bools:
+    """Devices that need no power on their way on, where the connection might not leave them any. Shape (device,)."""
+    room = offering.room
+    still = (room.low <= store.full("e_floor") + RESTS).all(axis=1) & (room.high >= store.full("e_max") - RESTS).all(
+        axis=1
+    )
+    return np.asarray(room.free | ~store.has_store | still)
+
+
 @dataclass
 class _Batch:
     """Programmes of one pattern."""
@@ -75,7 +87,7 @@ class Responder:
         absent: Bools, limits: Limits = DEFAULT,
     ) -> None:  # fmt: skip
         self.store, self.meter, self.step_hours, self.day, self.area = store, meter, step_hours, day, area
-        able = offering.eligible & offering.room.backs
+        able = offering.eligible & offering.room.backs & _rests(store, offering)
         self.offering = replace(offering, eligible=able & ~absent[store.pod])
         self.limits, self.absent = limits, absent
         self.constant = constant_eur(store, len(area))
@@ -87,7 +99,24 @@ class Responder:
         return np.bincount(self.store.pod[self.store.on_off], minlength=len(self.area)) > 0
 
     def answer(self, signal: Signal, gap: float = ROUND_GAP) -> Answer:
-        """Everybody's best answer. Programmes with integers stop at a relative `gap`."""
+        """Everybody's best answer. Programmes with integers stop at a relative `gap`.
+
+        A POD that could not keep its limits if it had to back reserve backs none from then on. Raises SolverError where
+        it cannot keep them at all.
+        """
+        self.unanswered: set[int] = set()
+        found = self._answer(signal, gap)
+        if self.unanswered:
+            pods = np.array(sorted(self.unanswered))
+            mine = np.isin(self.store.pod, pods)
+            if not self.offering.eligible[:, mine].any(axis=0).any():
+                raise SolverError(f"no schedule for PODs {pods.tolist()} of this part at given prices")
+            self.offering = replace(self.offering, eligible=self.offering.eligible & ~mine)
+            self._sort()
+            return self.answer(signal, gap)
+        return found
+
+    def _answer(self, signal: Signal, gap: float) -> Answer:
         store, pods = self.store, len(self.area)
         schedule = Schedule.empty(store.devices, store.steps)
         backing = np.zeros((self.offering.products, 2, store.devices, store.steps))
@@ -200,7 +229,8 @@ class Responder:
         high = np.where(sold.any(axis=(0, 1)), room.high, np.inf)
         reserve = Reserve(
             np.ascontiguousarray(price[:, UP]), np.ascontiguousarray(price[:, DOWN]), self.offering.sustain_hours,
-            self.offering.eligible, low, high, room.kappa_up, room.kappa_down,
+            self.offering.eligible, low, high, np.where(room.kappa_up > 0, room.kappa_up, 1.0),
+            np.where(room.kappa_down > 0, room.kappa_down, 1.0),
         )  # fmt: skip
         columns = Columns(*(getattr(self.store, name) for name in Columns._fields))
         whole = np.zeros(count, dtype=np.int64)
@@ -213,7 +243,7 @@ class Responder:
             self.step_hours, answer,
         )  # fmt: skip
         np.add.at(beyond, groups.price, answer.beyond)
-        self.unsolved = np.unique(groups.price[answer.status != SOLVED])
+        self.unanswered |= set(groups.price[answer.status != SOLVED].tolist())
 
     def _programmed(
         self, batch: _Batch, signal: Signal, priced: Meter, schedule: Schedule, backing: Floats, bound: Floats,
@@ -229,7 +259,8 @@ class Responder:
                 backing_price(mine, signal.reserve[self.area[pod]], cost)
             solved = batch.asked.solve(n, cost, gap)
             if solved.x is None:
-                raise AssertionError(f"POD {pod} has no answer")
+                self.unanswered.add(int(pod))
+                continue
             write_schedule(self.store, batch.program, solved.x, n, schedule)
             for mine in batch.backing:
                 row = batch.program.devices[mine.place].row[n]

@@ -70,14 +70,14 @@ class Master:
         """Every cluster's answer to a signal as a column."""
         chosen = np.arange(len(self.area)) if clusters is None else np.asarray(clusters)
         costs, starts, index, values = [], [0], [], []
-        for cluster in chosen:
+        for cluster in chosen.tolist():
             rows, entries = self._entries(cluster, sums)
             known = self.coupling.step_hours * float(self.coupling.known_price @ sums.power_kw[cluster])
             costs.append(sums.own_eur[cluster] + known)
             index.append(rows)
             values.append(entries)
             starts.append(starts[-1] + len(rows))
-            self.answers.append((int(cluster), signal_number))
+            self.answers.append((cluster, signal_number))
         count = len(chosen)
         self.highs.addCols(
             count, np.array(costs), np.zeros(count), np.full(count, highspy.kHighsInf), starts[-1],
@@ -95,7 +95,7 @@ class Master:
         x, dual = np.array(solution.col_value), np.array(solution.row_dual)
         own = self.layout.programme.columns
         cost = float(self.highs.getInfo().objective_function_value)
-        return Mixed(cost + self.held_eur, dual[: self.rows], x[own:], x[:own])
+        return Mixed(cost + self.held_eur, dual[: self.rows], x[own : own + len(self.answers)], x[:own])
 
     def signal_of(self, dual: Floats) -> Signal:
         """Prices that follow from duals of the portfolio's rows."""

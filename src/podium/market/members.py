@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.dispatch import Backing, Fleet, safe_backing
 from podium.flex.exact import Schedule
 from podium.flex.exclusive import Limits
 from podium.flex.offering import Offering
@@ -39,6 +40,8 @@ class Brief:
     """The tariff of PODs that have none, (2, step)."""
     products: tuple[Product, ...]
     sold: Bools
+    number: int
+    """Of the part."""
     clusters: int
     """Number of clusters that PODs which mix are put into, at least one per area."""
     limits: Limits
@@ -70,6 +73,14 @@ class Settled:
     """Bills at the PODs' own tariffs. Shape (pod,)."""
     device_eur: Floats
     """Use of the devices. Shape (pod,)."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Settled]) -> Settled:
+        """Consecutive parts of a portfolio as one."""
+        names = ("p", "e", "aux", "spill")
+        schedule = Schedule(*(np.concatenate([getattr(part.schedule, n) for part in parts]) for n in names))
+        rest = [np.concatenate([getattr(part, n) for part in parts]) for n in ("net_kw", "retail_eur", "device_eur")]
+        return cls(schedule, np.concatenate([part.backing for part in parts], axis=2), *rest)
 
 
 class Part:
@@ -128,6 +139,7 @@ class Part:
         schedule = replayed(store, mixed, self.hours)
         net = net_power(store, schedule.p, pods)
         device = device_cost_eur(store, schedule, self.hours, pods)
+        backing = self._safe(schedule, backing)
         return Settled(schedule, backing, net, self.meter.bill(net, self.hours), device)
 
     def _offering(self) -> Offering:
@@ -140,20 +152,31 @@ class Part:
         sustain = np.array([product.sustain_hours for product in brief.products])
         return Offering(sustain, brief.sold, eligible, room_of(store, self.meter, self.hours), brief.windows)
 
+    def _safe(self, schedule: Schedule, backing: Floats) -> Floats:
+        """Backing that the devices can hold for as long as a call may last, whatever its pattern."""
+        if not len(self.brief.products) or not self.brief.windows:
+            return backing
+        horizon = self.brief.portfolio.horizon
+        fleet = Fleet(self.store, self.meter, horizon, self.responder.offering.room)
+        names = tuple(product.name for product in self.brief.products)
+        sustain = self.responder.offering.sustain_hours
+        safe = safe_backing(fleet, schedule, Backing(names, sustain, backing[:, 0], backing[:, 1]))
+        return np.stack((safe.up_kw, safe.down_kw), axis=1)
+
     def _members(self) -> Members:
         """PODs that mix are dealt out to clusters of their area; those that do not are clusters of their own."""
         whole, area, absent = self.responder.whole, self.brief.area, self.brief.absent
         cluster, areas, alone = np.full(len(area), -1), list[int](), list[bool]()
-        for a in np.unique(area[~absent]):
+        for a in np.unique(area[~absent]).tolist():
             mixing = np.flatnonzero(~absent & ~whole & (area == a))
             count = min(len(mixing), max(1, round(self.brief.clusters * len(mixing) / len(area))))
             if count:
                 cluster[mixing] = len(areas) + np.arange(len(mixing)) % count
-                areas += [int(a)] * count
+                areas += [a] * count
                 alone += [False] * count
-        for pod in np.flatnonzero(~absent & whole):
-            cluster[pod] = len(areas)
-            areas.append(int(area[pod]))
+        for lone in np.flatnonzero(~absent & whole).tolist():
+            cluster[lone] = len(areas)
+            areas.append(int(area[lone]))
             alone.append(True)
         return Members(cluster, np.array(areas, dtype=np.int64), np.array(alone, dtype=bool))
 
