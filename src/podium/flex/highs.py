@@ -186,16 +186,25 @@ class Asked:
 
     def __init__(self, arrays: Arrays, time_limit_seconds: float) -> None:
         self.arrays, self.time_limit_seconds = arrays, time_limit_seconds
+        self.relaxed = arrays.relaxed()
         self.own = len(arrays.cost) <= self.INSTANCES
         self.solvers: dict[int, Solver] = {}
         self.bases: dict[int, highspy.HighsBasis] = {}
 
-    def solve(self, n: int, cost: Floats, mip_gap: float) -> Solved:
-        """Programme n at this cost (column,). Integers to a relative `mip_gap`; the bound is a proven one."""
-        solver = self.solvers.get(n if self.own else 0)
-        if solver is None:
-            solver = self.solvers[n if self.own else 0] = Solver(self.arrays, self.time_limit_seconds, mip_gap)
-        return self._whole(solver, n, cost, mip_gap) if self.arrays.integer.any() else self._linear(solver, n, cost)
+    def solve(self, n: int, cost: Floats, mip_gap: float | None) -> Solved:
+        """Programme n at this cost (column,).
+
+        Integers to a relative `mip_gap`, or left out where that is None; the bound is a proven one.
+        """
+        if mip_gap is not None and self.arrays.integer.any():
+            return self._whole(self.solvers.setdefault(-1 - n, self._solver(self.arrays)), n, cost, mip_gap)
+        key = n if self.own else 0
+        if key not in self.solvers:
+            self.solvers[key] = self._solver(self.relaxed)
+        return self._linear(self.solvers[key], n, cost)
+
+    def _solver(self, arrays: Arrays) -> Solver:
+        return Solver(arrays, self.time_limit_seconds, 0.0)
 
     def _linear(self, solver: Solver, n: int, cost: Floats) -> Solved:
         fresh = solver.loaded != n

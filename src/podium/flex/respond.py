@@ -27,8 +27,6 @@ from podium.portfolio import Meter
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-#: A programme with integers is solved this closely while prices are still moving.
-ROUND_GAP = 1e-3
 #: Levels closer than this, kWh, are the same.
 RESTS = 1e-9
 
@@ -98,8 +96,8 @@ class Responder:
         """PODs whose answers do not mix: something in them is on or off. Shape (pod,)."""
         return np.bincount(self.store.pod[self.store.on_off], minlength=len(self.area)) > 0
 
-    def answer(self, signal: Signal, gap: float = ROUND_GAP) -> Answer:
-        """Everybody's best answer. Programmes with integers stop at a relative `gap`.
+    def answer(self, signal: Signal, gap: float | None = None) -> Answer:
+        """Everybody's best answer. Programmes with integers stop at a relative `gap`; None leaves integers out.
 
         A POD that could not keep its limits if it had to back reserve backs none from then on. Raises SolverError where
         it cannot keep them at all.
@@ -116,7 +114,7 @@ class Responder:
             return self.answer(signal, gap)
         return found
 
-    def _answer(self, signal: Signal, gap: float) -> Answer:
+    def _answer(self, signal: Signal, gap: float | None) -> Answer:
         store, pods = self.store, len(self.area)
         schedule = Schedule.empty(store.devices, store.steps)
         backing = np.zeros((self.offering.products, 2, store.devices, store.steps))
@@ -247,7 +245,7 @@ class Responder:
 
     def _programmed(
         self, batch: _Batch, signal: Signal, priced: Meter, schedule: Schedule, backing: Floats, bound: Floats,
-        gap: float,
+        gap: float | None,
     ) -> None:  # fmt: skip
         """PODs with programmes: new prices, the same rows."""
         arrays, grid = batch.program.arrays, batch.program.grid

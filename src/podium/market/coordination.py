@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.flex.respond import ROUND_GAP, Signal
+from podium.flex.respond import Signal
 from podium.market.coupling import Coupling
 from podium.market.master import Master, Mixed, Sums
 
@@ -26,7 +26,7 @@ STAY = 0.85
 #: A round that shows the best bound by less than this, relative, is no better.
 BETTER = 1e-12
 
-Ask = Callable[[Signal, float], Sums]
+Ask = Callable[[Signal, float | None], Sums]
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ class Coordination:
     rounds: list[Round] = field(default_factory=list)
     least_eur: float = -np.inf
     """No plan costs less."""
-    centre: Floats | None = None
+    centre: Floats = field(default_factory=lambda: np.zeros(0))
     """Duals of the best bound."""
+    dual: Floats = field(default_factory=lambda: np.zeros(0))
+    """Duals to ask with next."""
     mixed: Mixed | None = None
     asked: int = 0
 
@@ -64,29 +66,44 @@ class Coordination:
         return self.rounds[-1].gap if self.rounds else np.inf
 
 
-def coordinate(
-    coupling: Coupling, area: Ints, ask: Ask, first: Floats | None, gap: float, *, rounds: int, deadline: float,
-    told: Callable[[Round], None],
-) -> Coordination:  # fmt: skip
-    """Ask for answers until plan and bound are within `gap`, or for so many `rounds`, or until the clock's `deadline`.
+@dataclass(frozen=True)
+class Until:
+    """When the rounds end: within `gap`, after so many, or at the clock's `deadline` (of `perf_counter`)."""
 
-    `area` has the area of each cluster, `first` duals to begin with.
-    """
-    begun = perf_counter()
+    gap: float
+    rounds: int
+    deadline: float
+
+
+def begin(coupling: Coupling, area: Ints, first: Floats | None) -> Coordination:
+    """Before the first round. `area` has the area of each cluster, `first` duals to begin with."""
     state = Coordination(Master(coupling, area))
-    dual = state.master.dual_of(first_signal(coupling)) if first is None else first
-    for number in range(1, rounds + 1):
-        sums = ask(state.master.signal_of(dual), ROUND_GAP)
-        state.master.add(state.asked, sums)
-        state.asked += 1
-        _note_bound(state, sums.least_eur + state.master.rest_eur(dual), dual)
+    state.dual = state.master.dual_of(first_signal(coupling)) if first is None else first
+    return state
+
+
+def go_on(state: Coordination, ask: Ask, until: Until, told: Callable[[Round], None] = lambda _round: None) -> None:
+    """Rounds of answers and new prices. Integers are left out of the answers."""
+    begun = perf_counter()
+    for _ in range(until.rounds):
+        answered(state, ask, state.dual, None)
         state.mixed = state.master.solve()
+        number = len(state.rounds) + 1
         state.rounds.append(Round(number, -state.least_eur, -state.mixed.cost_eur, perf_counter() - begun))
         told(state.rounds[-1])
-        if state.gap <= gap or perf_counter() > deadline:
+        state.dual = STAY * state.centre + (1.0 - STAY) * state.mixed.dual
+        if state.gap <= until.gap or perf_counter() > until.deadline:
             break
-        dual = _next(state)
-    return state
+
+
+def answered(state: Coordination, ask: Ask, dual: Floats, gap: float | None) -> None:
+    """Everybody's answer to these duals, as columns and as a bound."""
+    sums = ask(state.master.signal_of(dual), gap)
+    state.master.add(state.asked, sums)
+    state.asked += 1
+    least_eur = sums.least_eur + state.master.rest_eur(dual)
+    if least_eur > state.least_eur + BETTER * abs(least_eur) or state.asked == 1:
+        state.least_eur, state.centre = least_eur, dual
 
 
 def first_signal(coupling: Coupling) -> Signal:
@@ -103,20 +120,6 @@ def first_signal(coupling: Coupling) -> Signal:
             if product.sides[side]:
                 reserve[:, k, side, sold] = each[product.block[sold]]
     return Signal(energy, reserve)
-
-
-def _note_bound(state: Coordination, least_eur: float, dual: Floats) -> None:
-    if least_eur > state.least_eur + BETTER * abs(least_eur):
-        state.least_eur, state.centre = least_eur, dual
-
-
-def _next(state: Coordination) -> Floats:
-    """Duals to ask with: between the best so far and those of the last mix."""
-    if state.mixed is None:
-        raise AssertionError("a round has been")
-    if state.centre is None:
-        return state.mixed.dual
-    return STAY * state.centre + (1.0 - STAY) * state.mixed.dual
 
 
 def weights_of(master: Master, mixed: Mixed) -> dict[int, list[tuple[int, float]]]:

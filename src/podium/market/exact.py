@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from podium.compute import Team, Where, Workers, team_of
 from podium.flex.exclusive import Limits
 from podium.flex.respond import Signal
-from podium.market.coordination import Coordination, Round, coordinate, weights_of
+from podium.market.coordination import Ask, Coordination, Round, Until, answered, begin, go_on, weights_of
 from podium.market.coupling import Coupling, portfolio_profit_eur
 from podium.market.members import Brief, Members, Part, Settled
 from podium.market.master import Sums
-from podium.market.selling import sell
+from podium.market.selling import hold_whole, sell
 from podium.portfolio import Portfolio
 
 Floats = NDArray[np.float64]
@@ -32,6 +32,10 @@ SAMPLE_GAP = 5e-3
 SAMPLE_ROUNDS = 60
 PART_PODS = 64
 ROUNDS = 300
+#: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
+WHOLE_ROUNDS = 6
+WHOLE_GAP = 1e-4
+WHOLE_AT = (0.0, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,11 @@ def solve_coupled(
         offsets = np.cumsum([0, *(len(part.area) for part in members)])
         area = np.concatenate([part.area for part in members])
         whole = np.concatenate([part.whole for part in members])
-        state = coordinate(
-            task.coupling, area, partial(_ask, team), learned, gap, rounds=ROUNDS, deadline=deadline, told=told
-        )
+        state = begin(task.coupling, area, learned)
+        ask = partial(_ask, team)
+        go_on(state, ask, Until(gap, ROUNDS, deadline), told)
+        if whole.any():
+            _make_whole(task, state, ask, whole, Until(gap, WHOLE_ROUNDS, deadline), told)
         sent = (float(np.mean(team.bytes_sent[1:] or [0])), float(np.mean(team.bytes_received[1:] or [0])))
         return _finished(task, state, team, offsets, whole, late=perf_counter() > deadline, sent=sent)
 
@@ -115,11 +121,11 @@ def _members(part: Part) -> Members:
     return part.members
 
 
-def _answers(part: Part, signal: Signal, gap: float) -> Sums:
+def _answers(part: Part, signal: Signal, gap: float | None) -> Sums:
     return part.answer(signal, gap)
 
 
-def _ask(team: Team[Part], signal: Signal, gap: float) -> Sums:
+def _ask(team: Team[Part], signal: Signal, gap: float | None) -> Sums:
     found = team.ask(partial(_answers, signal=signal, gap=gap))
     return Sums(
         np.concatenate([sums.own_eur for sums in found]),
@@ -143,13 +149,22 @@ def _learned(task: Task, deadline: float) -> Floats | None:
             break
         if not mixing.all():
             part = Part(task.brief(task.portfolio.take(rows[mixing]), rows[mixing], min(size, PART_PODS)))
-        sample = task.coupling.scaled(mixing.sum() / count, held)
-        state = coordinate(
-            sample, part.members.area, part.answer, dual, SAMPLE_GAP, rounds=SAMPLE_ROUNDS, deadline=deadline,
-            told=lambda _round: None,
-        )  # fmt: skip
+        state = begin(task.coupling.scaled(mixing.sum() / count, held), part.members.area, dual)
+        go_on(state, part.answer, Until(SAMPLE_GAP, SAMPLE_ROUNDS, deadline))
         dual = state.centre
     return dual
+
+
+def _make_whole(
+    task: Task, state: Coordination, ask: Ask, whole: Bools, until: Until, told: Callable[[Round], None]
+) -> None:
+    """Answers of clusters that are whole, at the prices around the best; one of each is held, and the rest goes on."""
+    left_out = len(state.master.answers)
+    last = state.centre if state.mixed is None else state.mixed.dual
+    for share in WHOLE_AT:
+        answered(state, ask, (1.0 - share) * state.centre + share * last, max(task.limits.mip_gap, WHOLE_GAP))
+    hold_whole(state.master, task.coupling, whole, left_out)
+    go_on(state, ask, until, told)
 
 
 def _finished(
@@ -158,15 +173,7 @@ def _finished(
 ) -> Found:  # fmt: skip
     """Whole answers chosen, offers rounded, the mix made real, and its money counted."""
     coupling = task.coupling
-    if state.centre is None:
-        raise AssertionError("a round has been")
-    if whole.any():
-        signal = state.master.signal_of(state.centre)
-        sums = _ask(team, signal, task.limits.mip_gap)
-        state.master.add(state.asked, sums)
-        state.asked += 1
-        state.least_eur = max(state.least_eur, sums.least_eur + state.master.rest_eur(state.centre))
-    mixed = sell(state.master, coupling, whole)
+    mixed = sell(state.master, coupling)
     weights = weights_of(state.master, mixed)
     found = [
         {cluster - first: chosen for cluster, chosen in weights.items() if first <= cluster < last}

@@ -14,7 +14,7 @@ from podium.flex.exclusive import Limits
 from podium.flex.offering import Offering
 from podium.flex.replay import replayed
 from podium.flex.reserve import room_of
-from podium.flex.respond import ROUND_GAP, Answer, Responder, Signal
+from podium.flex.respond import Answer, Responder, Signal
 from podium.flex.solve import device_cost_eur, net_power
 from podium.market.coupling import Product
 from podium.market.master import Sums
@@ -104,8 +104,11 @@ class Part:
         self.backs = np.flatnonzero(self.responder.offering.eligible.any(axis=0))
         self.kept: list[_Kept] = []
 
-    def answer(self, signal: Signal, gap: float = ROUND_GAP) -> Sums:
-        """Sums over each cluster of the answers to a signal, which are remembered."""
+    def answer(self, signal: Signal, gap: float | None = None) -> Sums:
+        """Sums over each cluster of the answers to a signal, which are remembered.
+
+        Integers are kept to a relative `gap`, or left out where that is None.
+        """
         answer = self.responder.answer(signal, gap)
         schedule = answer.schedule
         self.kept.append(
@@ -174,7 +177,7 @@ class Part:
                 cluster[mixing] = len(areas) + np.arange(len(mixing)) % count
                 areas += [a] * count
                 alone += [False] * count
-        for lone in np.flatnonzero(~absent & whole).tolist():
+        for lone in [int(row) for row in np.flatnonzero(~absent & whole)]:
             cluster[lone] = len(areas)
             areas.append(int(area[lone]))
             alone.append(True)
