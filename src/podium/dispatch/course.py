@@ -32,7 +32,7 @@ class Course:
     """Least power: what is on stays on, what is off stays off; the plan where a device cannot be steered."""
     p_high: Floats
     p_spare: Floats
-    """Least power that is free to use: with a cycle limit no more discharge than planned."""
+    """Least power that is free to use: with a cycle limit no less than planned."""
     low: Floats
     """Least energy with a way on, kWh."""
     high: Floats
@@ -47,7 +47,7 @@ class Course:
         p_low, p_high = _powers(fleet, p, known)
         low, high = _levels(fleet, p, p_low, p_high)
         spared = np.isfinite(fleet.store.discharge_day_max)[:, None]
-        p_spare = np.where(spared, np.maximum(p_low, np.minimum(p, 0.0)), p_low)
+        p_spare = np.where(spared, p, p_low)
         return cls(p, e, aux, spill, known, p_low, p_high, p_spare, low, high, fleet.room.fills_up)
 
     @property

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from podium.dispatch.course import Course, Levels, own_levels, promised_levels
-from podium.dispatch.fleet import Backing, Fleet
+from podium.dispatch.fleet import Backing, Bools, Fleet
 from podium.dispatch.takeover import Order
+from podium.flex.reserve import CRUMB
 from podium.flexstore import Floats
 
 
@@ -59,14 +60,17 @@ class Follower:
     def step(self, now: Now) -> Done:
         """Follow what is wanted; what one device cannot do others take over, within limits and promises."""
         t, course = now.step, self.course
-        hard = self._range(now, self.own, course.p_low[:, t], course.p_high[:, t])
+        start = self._carried(now)
+        hard = self._range(t, start, self.own, course.p_low[:, t], course.p_high[:, t])
         kept_up, kept_down = self.up[:, t] - now.called_up, self.down[:, t] - now.called_down
         least = np.maximum(course.p_spare[:, t], course.p_low[:, t] + kept_up)
         most = course.p_high[:, t] - kept_down
         kept = self.fleet.pod_sum(kept_up), self.fleet.pod_sum(kept_down)
-        soft = [np.clip(end, *hard) for end in self._range(now, self.promised, least, most)]
+        soft = [np.clip(end, *hard) for end in self._range(t, start, self.promised, least, most)]
         steered = np.isnan(now.given)
         p = np.where(steered, np.clip(now.wanted, *hard), now.given)
+        for ends in (soft, hard):
+            p = self._mended(p, steered, *ends)
         if now.returning:
             change = np.where(steered, np.clip(p, *soft) - p, 0.0)
             up, down = self._within_connection(p, kept, np.maximum(-change, 0.0), np.maximum(change, 0.0))
@@ -75,12 +79,11 @@ class Follower:
         room_up = np.where(steered, np.maximum(p - soft[0], 0.0), 0.0)
         room_down = np.where(steered, np.maximum(soft[1] - p, 0.0), 0.0)
         taken = self.order.shares(missing, *self._within_connection(p, kept, room_up, room_down))
-        return self._ended(now, p + taken, missing - float(taken.sum()))
+        return self._ended(t, start, p + taken, missing - float(taken.sum()))
 
-    def _range(self, now: Now, levels: Levels, least: Floats, most: Floats) -> tuple[Floats, Floats]:
+    def _range(self, t: int, start: Floats, levels: Levels, least: Floats, most: Floats) -> tuple[Floats, Floats]:
         """Powers between `least` and `most` that end the step between the levels, as nearly as can be."""
-        t, store, hours = now.step, self.fleet.store, self.fleet.horizon.step_hours
-        start = self._carried(now)
+        store, hours = self.fleet.store, self.fleet.horizon.step_hours
         need = (levels.low[:, t] - start) / hours - _at(store.aux_max, t)
         most_flow = (levels.high[:, t] - start) / hours + _at(store.spill_max, t)
         fills = self.course.fills_up[:, t]
@@ -103,6 +106,19 @@ class Follower:
         store = self.fleet.store
         return _at(store.keep, now.step) * now.e + _at(store.drift, now.step)
 
+    def _mended(self, p: Floats, steered: Bools, least: Floats, most: Floats) -> Floats:
+        """Where others break a POD's connection, its own devices give way first."""
+        fleet, meter = self.fleet, self.fleet.meter
+        net = fleet.pod_sum(p)
+        over = np.maximum(net - meter.withdrawal_max, 0.0) - np.maximum(-net - meter.injection_max, 0.0)
+        if not (abs(over) > CRUMB).any():
+            return p
+        room = np.where(over[fleet.store.pod] > 0, np.maximum(p - least, 0.0), np.maximum(most - p, 0.0))
+        room = np.where(steered, room, 0.0)
+        total = fleet.pod_sum(room)
+        share = np.divide(over, total, out=np.zeros_like(total), where=total > 0)
+        return np.asarray(p - room * np.clip(share, -1.0, 1.0)[fleet.store.pod])
+
     def _within_connection(
         self, p: Floats, kept: tuple[Floats, Floats], up: Floats, down: Floats
     ) -> tuple[Floats, Floats]:
@@ -116,18 +132,18 @@ class Follower:
         share_down = _share(all_down, meter.withdrawal_max - net - kept[1])
         return up * share_up[fleet.store.pod], down * share_down[fleet.store.pod]
 
-    def _ended(self, now: Now, p: Floats, missing_kw: float) -> Done:
+    def _ended(self, t: int, start: Floats, p: Floats, missing_kw: float) -> Done:
         """Energies at the end of the step; boiler and vent answer where a promised level would be left."""
-        t, store, hours = now.step, self.fleet.store, self.fleet.horizon.step_hours
+        store, hours = self.fleet.store, self.fleet.horizon.step_hours
         aux, spill = self.course.aux[:, t], self.course.spill[:, t]
         flow = np.where(p > 0, _at(store.k_plus, t) * p, _at(store.k_minus, t) * p)
-        start = self._carried(now) + hours * flow
-        e = start + hours * (aux - spill)
+        moved = start + hours * flow
+        e = moved + hours * (aux - spill)
         short = np.maximum(self.promised.low[:, t] - e, 0.0) / hours
         over = np.maximum(e - self.promised.high[:, t], 0.0) / hours
         spill, aux = _answered(short, spill, aux, _at(store.aux_max, t))
         aux, spill = _answered(over, aux, spill, _at(store.spill_max, t))
-        e = np.where(store.has_store, start + hours * (aux - spill), 0.0)
+        e = np.where(store.has_store, moved + hours * (aux - spill), 0.0)
         return Done(p, e, aux, spill, missing_kw)
 
 
