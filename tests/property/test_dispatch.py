@@ -284,3 +284,27 @@ def orders(given: Sold, random: Random) -> list[Order]:
 
 def columns(step: Reallocation) -> tuple[Floats, Floats, Floats, Floats]:
     return step.p_kw, step.energy_kwh, step.aux_kw, step.spill_kw
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_after_an_outage_nobody_gives_what_is_not_there(chunk: int) -> None:
+    """PODs drop out for some steps: batteries and cars stay within their cells, and what is missing is told."""
+    for seed in range(chunk * SEEDS_PER_CHUNK, (chunk + 1) * SEEDS_PER_CHUNK):
+        given = sold(seed)
+        if given is None:
+            continue
+        random = np.random.default_rng(seed)
+        store, plan = given.case.store, given.schedule
+        tables = given.case.portfolio.devices
+        cells = np.isin(
+            store.ids, [name for kind in ("battery", "ev_charger") if kind in tables for name in tables[kind].ids]
+        )
+        live = Reallocator(given.fleet, plan, given.backing)
+        for t in range(store.steps):
+            absent = (random.random(len(given.case.portfolio)) < 0.3)[store.pod]
+            step = live.step(np.where(absent, 0.0, np.nan))
+            assert step.p_kw.sum() - plan.p[:, t].sum() == pytest.approx(step.uncovered_kw, abs=CRUMBS)
+            low, high = store.full("e_floor")[:, t], store.full("e_max")[:, t]
+            lost = store.full("keep")[:, t] ** 4 * low  # an absent battery still loses
+            assert (step.energy_kwh >= np.minimum(low, lost) - 1e-5)[cells].all(), (seed, t)
+            assert (step.energy_kwh <= high + 1e-5)[cells].all(), (seed, t)

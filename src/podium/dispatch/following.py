@@ -50,10 +50,11 @@ class Now:
 class Follower:
     """The devices of a fleet, who follow a course and keep what they back."""
 
-    def __init__(self, fleet: Fleet, course: Course, backing: Backing, order: Order) -> None:
+    def __init__(self, fleet: Fleet, course: Course, backing: Backing, order: Order, first: int = 0) -> None:
+        """They hold ready what they back, and the energy for what they back from step `first` on."""
         self.fleet, self.course, self.order = fleet, course, order
         self.own = own_levels(course)
-        self.promised = promised_levels(fleet, course, backing)
+        self.promised = promised_levels(fleet, course, backing.since(first) if first else backing)
         self.up = backing.up_kw.sum(axis=0, initial=0.0)
         self.down = backing.down_kw.sum(axis=0, initial=0.0)
 
@@ -63,8 +64,8 @@ class Follower:
         start = self._carried(now)
         hard = self._range(t, start, self.own, course.p_low[:, t], course.p_high[:, t])
         kept_up, kept_down = self.up[:, t] - now.called_up, self.down[:, t] - now.called_down
-        least = np.maximum(course.p_spare[:, t], course.p_low[:, t] + kept_up)
-        most = course.p_high[:, t] - kept_down
+        least = np.maximum(course.spare_low[:, t], course.p_low[:, t] + kept_up)
+        most = np.minimum(course.spare_high[:, t], course.p_high[:, t] - kept_down)
         kept = self.fleet.pod_sum(kept_up), self.fleet.pod_sum(kept_down)
         soft = [np.clip(end, *hard) for end in self._range(t, start, self.promised, least, most)]
         steered = np.isnan(now.given)
@@ -82,15 +83,20 @@ class Follower:
         return self._ended(t, start, p + taken, missing - float(taken.sum()))
 
     def _range(self, t: int, start: Floats, levels: Levels, least: Floats, most: Floats) -> tuple[Floats, Floats]:
-        """Powers between `least` and `most` that end the step between the levels, as nearly as can be."""
+        """Powers between `least` and `most` that end the step between the levels, as nearly as can be.
+
+        What must run, and cannot without leaving them, stops.
+        """
         store, hours = self.fleet.store, self.fleet.horizon.step_hours
         need = (levels.low[:, t] - start) / hours - _at(store.aux_max, t)
         most_flow = (levels.high[:, t] - start) / hours + _at(store.spill_max, t)
         fills = self.course.fills_up[:, t]
         first, last = (self._power_for(t, flow) for flow in (need, most_flow))
         bound = self.fleet.room.kappa_up[:, t] > 0
-        low = np.where(bound, np.clip(np.where(fills, last, first), least, most), least)
-        high = np.where(bound, np.clip(np.where(fills, first, last), least, most), most)
+        lower, upper = np.where(fills, last, first), np.where(fills, first, last)
+        stops = bound & (((upper < least) & (least > 0)) | ((lower > most) & (most < 0))) & self.fleet.store.on_off
+        low = np.where(stops, 0.0, np.where(bound, np.clip(lower, least, most), least))
+        high = np.where(stops, 0.0, np.where(bound, np.clip(upper, least, most), most))
         return low, high
 
     def _power_for(self, t: int, flow: Floats) -> Floats:
