@@ -15,6 +15,8 @@ from podium.flexstore import Floats
 
 #: Widens the limits of energy, kWh, by what solvers leave in a plan.
 SLACK = 1e-8
+#: What feeds back, kW, of a device that is on; at 0 it would count as off.
+STILL_ON = 10 * AT_ONCE
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _powers(fleet: Fleet, p: Floats, known: Bools) -> tuple[Floats, Floats]:
     semi = store.on_off[:, None] & np.ones_like(p, dtype=bool)
     off, floor = semi & (abs(p) <= AT_ONCE), np.asarray(store.full("p_on"))
     low = np.where(semi & (p > 0), np.maximum(floor, 0.0), low)
-    high = np.where(semi & (p < 0), np.where(store.full("p_max") <= 0, -floor, 0.0), high)
+    high = np.where(semi & (p < 0), np.where(store.full("p_max") <= 0, -floor, -STILL_ON), high)
     fixed = off | (~known | np.isfinite(store.ramp))[:, None]
     return np.where(fixed, p, np.minimum(low, p)), np.where(fixed, p, np.maximum(high, p))
 
