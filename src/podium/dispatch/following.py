@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from podium.dispatch.course import Course, Levels, own_levels, promised_levels
+from podium.dispatch.course import STILL_ON, Course, Levels, own_levels, promised_levels
 from podium.dispatch.fleet import Backing, Bools, Fleet
 from podium.dispatch.takeover import Order
 from podium.flex.reserve import CRUMB
@@ -62,10 +62,11 @@ class Follower:
         """Follow what is wanted; what one device cannot do others take over, within limits and promises."""
         t, course = now.step, self.course
         start = self._carried(now)
-        hard = self._range(t, start, self.own, course.p_low[:, t], course.p_high[:, t])
+        low, high = course.p_low[:, t], course.p_high[:, t]
+        hard = self._stopped(self._range(t, start, self.own, -np.inf, np.inf), low, high)
         kept_up, kept_down = self.up[:, t] - now.called_up, self.down[:, t] - now.called_down
-        least = np.maximum(course.spare_low[:, t], course.p_low[:, t] + kept_up)
-        most = np.minimum(course.spare_high[:, t], course.p_high[:, t] - kept_down)
+        least = np.maximum(course.spare_low[:, t], low + kept_up)
+        most = np.minimum(course.spare_high[:, t], high - kept_down)
         kept = self.fleet.pod_sum(kept_up), self.fleet.pod_sum(kept_down)
         soft = [np.clip(end, *hard) for end in self._range(t, start, self.promised, least, most)]
         steered = np.isnan(now.given)
@@ -82,11 +83,17 @@ class Follower:
         taken = self.order.shares(missing, *self._within_connection(p, kept, room_up, room_down))
         return self._ended(t, start, p + taken, missing - float(taken.sum()))
 
-    def _range(self, t: int, start: Floats, levels: Levels, least: Floats, most: Floats) -> tuple[Floats, Floats]:
-        """Powers between `least` and `most` that end the step between the levels, as nearly as can be.
+    def _stopped(self, ends: tuple[Floats, Floats], low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        """Powers between `low` and `high`, as near to `ends` as can be; what can only run beyond them stops."""
+        beyond = ((ends[1] < low - STILL_ON) & (low > 0)) | ((ends[0] > high + STILL_ON) & (high < 0))
+        stops = beyond & self.fleet.store.on_off
+        first, last = (np.where(stops, 0.0, np.clip(end, low, high)) for end in ends)
+        return first, last
 
-        What must run, and cannot without leaving them, stops.
-        """
+    def _range(
+        self, t: int, start: Floats, levels: Levels, least: Floats | float, most: Floats | float
+    ) -> tuple[Floats, Floats]:
+        """Powers between `least` and `most` that end the step between the levels, as nearly as can be."""
         store, hours = self.fleet.store, self.fleet.horizon.step_hours
         need = (levels.low[:, t] - start) / hours - _at(store.aux_max, t)
         most_flow = (levels.high[:, t] - start) / hours + _at(store.spill_max, t)
@@ -94,9 +101,8 @@ class Follower:
         first, last = (self._power_for(t, flow) for flow in (need, most_flow))
         bound = self.fleet.room.kappa_up[:, t] > 0
         lower, upper = np.where(fills, last, first), np.where(fills, first, last)
-        stops = bound & (((upper < least) & (least > 0)) | ((lower > most) & (most < 0))) & self.fleet.store.on_off
-        low = np.where(stops, 0.0, np.where(bound, np.clip(lower, least, most), least))
-        high = np.where(stops, 0.0, np.where(bound, np.clip(upper, least, most), most))
+        low = np.where(bound, np.clip(lower, least, most), least)
+        high = np.where(bound, np.clip(upper, least, most), most)
         return low, high
 
     def _power_for(self, t: int, flow: Floats) -> Floats:
