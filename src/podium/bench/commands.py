@@ -73,6 +73,15 @@ def bench_mixed(pods: PODS = 1000, repeats: REPEATS = 2, as_json: AS_JSON = Fals
     _show(run(pods, repeats) | taken, as_json)
 
 
+@bench.command("dispatch")
+def bench_dispatch(pods: PODS = 10_000, as_json: AS_JSON = False) -> None:
+    """Re-allocation in real time: CPU time per step where PODs drop out and the sun falls short."""
+    _ready()
+    from podium.bench.dispatch import run
+
+    _show(run(pods), as_json)
+
+
 @bench.command("run")
 def bench_run(
     pods: PODS = 10_000,
