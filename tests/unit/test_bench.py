@@ -73,6 +73,17 @@ def test_mixed_pods_take_the_path_of_linear_programmes() -> None:
     assert found["solvers"] == {"lp": 10}
 
 
+def test_dispatch_measures_every_order_of_takeover() -> None:
+    """Who takes over does not change how much deviates."""
+    found = printed("dispatch", "--pods", "20")
+    assert (found["devices"], found["steps"]) == (80, 96)
+    assert found["takeover"].keys() == {"proportional", "cost", "priority"}
+    assert len({day["deviation_kwh"] for day in found["takeover"].values()}) == 1
+    for day in found["takeover"].values():
+        assert 0 < day["cpu_ms_per_step"] <= day["cpu_ms_of_slowest_step"]
+        assert day["uncovered_kwh"] >= 0
+
+
 @pytest.mark.parametrize("kind", ["pv", "car"])
 def test_whole_run_says_time_memory_and_that_all_went_well(kind: str) -> None:
     found = printed("run", "--pods", "3", "--kind", kind, "--workers", "1")

@@ -4,7 +4,7 @@ from podium.dispatch.activation import Calls, Delivery, activate
 from podium.dispatch.backing import greatest_backing, safe_backing
 from podium.dispatch.fleet import Backing, Fleet
 from podium.dispatch.reallocation import Reallocation, Reallocator
-from podium.dispatch.takeover import Order, by_cost, by_priority, in_proportion
+from podium.dispatch.takeover import Order, by_cost, by_priority, in_proportion, order_of
 
 __all__ = [
     "Backing",
@@ -19,5 +19,6 @@ __all__ = [
     "by_priority",
     "greatest_backing",
     "in_proportion",
+    "order_of",
     "safe_backing",
 ]
