@@ -84,6 +84,15 @@ def test_dispatch_measures_every_order_of_takeover() -> None:
         assert day["uncovered_kwh"] >= 0
 
 
+def test_activations_are_delivered_and_break_nothing() -> None:
+    """Of something, not of nothing."""
+    found = printed("activations", "--pods", "10", "--count", "30")
+    assert (found["devices"], found["activations"], found["checked"]) == (40, 30, 20)
+    assert found["called_kwh"] > 1.0
+    assert found["undelivered_kwh"] == pytest.approx(0.0, abs=1e-6)
+    assert found["violations"] == 0
+
+
 @pytest.mark.parametrize("kind", ["pv", "car"])
 def test_whole_run_says_time_memory_and_that_all_went_well(kind: str) -> None:
     found = printed("run", "--pods", "3", "--kind", kind, "--workers", "1")

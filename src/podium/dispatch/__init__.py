@@ -5,6 +5,7 @@ from podium.dispatch.backing import greatest_backing, safe_backing
 from podium.dispatch.fleet import Backing, Fleet
 from podium.dispatch.reallocation import Reallocation, Reallocator
 from podium.dispatch.takeover import Order, by_cost, by_priority, in_proportion, order_of
+from podium.dispatch.trial import Trial, try_activations
 
 __all__ = [
     "Backing",
@@ -14,6 +15,7 @@ __all__ = [
     "Order",
     "Reallocation",
     "Reallocator",
+    "Trial",
     "activate",
     "by_cost",
     "by_priority",
@@ -21,4 +23,5 @@ __all__ = [
     "in_proportion",
     "order_of",
     "safe_backing",
+    "try_activations",
 ]
