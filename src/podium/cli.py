@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,9 +21,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from podium.bench.commands import bench
 from podium.compute import Progress as Told
-from podium.compute import silent
+from podium.compute import Where, silent
 from podium.errors import InputError, PodiumError
 from podium.version import __version__
+
+if TYPE_CHECKING:
+    from podium.market.coordination import Round
 
 app = typer.Typer(
     name="podium",
@@ -155,6 +158,10 @@ def init(
 def run(
     folder: FOLDER,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Run on a Dask cluster: tcp://HOST:PORT, or `local` to start one here.", metavar="ADDRESS"),
+    ] = None,
     method: Annotated[Method | None, typer.Option(help="Level 2, instead of the study's.")] = None,
     as_json: AS_JSON = False,
 ) -> None:
@@ -163,13 +170,14 @@ def run(
     from podium.results import RESULTS, ensure_writable
     from podium.study import load_study
 
+    where = Where.of(workers) if dask is None else Where.dask(dask, workers)
     study = load_study(folder)
     if method is not None:
         study = study.with_method(method.value)
     out = (study.folder or folder) / RESULTS
     ensure_writable(out)
     with _progress(len(study.portfolio), quiet=as_json) as phase:
-        result = run_study(study, workers=workers, phase=phase)
+        result = run_study(study, where=where, phase=phase, told=phase.told)
         result.write(out, phase)
     summary = result.summary
     typer.echo(json.dumps(summary, indent=2, default=float) if as_json else _told(summary, out))
@@ -285,6 +293,11 @@ class _Phases:
 
         return told
 
+    def told(self, found: Round) -> None:
+        """Show how far the coordination has come."""
+        if self.task is not None:
+            self.bars.update(self.task, description=f"level 2  gap {found.gap:7.2%}"[:18])
+
     def finish(self) -> None:
         """Fill the bar of the phase under way."""
         if self.task is not None:
@@ -302,8 +315,9 @@ def _told(summary: dict[str, Any], out: Path) -> str:
     if level2["gap"] is not None:
         lines.append(
             f"level 2   profit {level2['profit_eur']:,.2f} EUR, bound {level2['bound_eur']:,.2f} EUR, "
-            f"gap {level2['gap']:.2%}, {level2['seconds']:.1f} s"
+            f"gap {level2['gap']:.2%}, {_counted(level2['rounds'], 'round')}, {level2['seconds']:.1f} s"
         )
+        lines += [f"reserve   {name}: {_blocks(offers)} MW by block" for name, offers in level2["offers_mw"].items()]
     elif level2["method"] is not None:
         lines.append(f"level 2   {level2['method']}: profit of the baseline {level2['profit_eur']:,.2f} EUR")
     if summary["virtus"]:
@@ -319,6 +333,10 @@ def _told(summary: dict[str, Any], out: Path) -> str:
     more = max(len(summary["notices"]) - 10, 0) + max(level1["failed"] - 10, 0)
     lines += [f"          ... and {more} more, in the report"] if more else []
     return "\n".join([*lines, f"report    {out / 'report.html'}"])
+
+
+def _blocks(offers: list[float]) -> str:
+    return " ".join(f"{offer:.3g}" for offer in offers)
 
 
 def _counted(count: int, what: str) -> str:
