@@ -149,7 +149,8 @@ def _local(workers: int) -> Connection:
         cluster: Any = LocalCluster(
             n_workers=0, dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL, protocol="tcp://"
         )
-    command = [sys.executable, "-c", "from distributed.cli.dask_worker import main; main()"]
+    ending = f"from podium.compute.worker import end_with; end_with({os.getpid()})"
+    command = [sys.executable, "-c", f"{ending}; from distributed.cli.dask_worker import main; main()"]
     command += [cluster.scheduler_address, "--nworkers", str(workers), "--nthreads", "1", "--memory-limit", "0"]
     command += ["--no-dashboard", "--death-timeout", str(int(WORKERS_SECONDS))]
     path = os.pathsep.join(entry for entry in sys.path)
