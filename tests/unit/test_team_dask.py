@@ -43,7 +43,7 @@ def far(tmp_path: Path) -> Iterator[tuple[Where, subprocess.Popen[bytes]]]:
         command = [sys.executable, "-c", code, "--no-dashboard", "--scheduler-file", str(said), *options]
         return subprocess.Popen(command, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0")
+    scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0")
     workers = dask("worker", "--nworkers", "2", "--nthreads", "1", "--memory-limit", "0", "--death-timeout", "60")
     try:
         yield Where.dask(_address(said)), scheduler

@@ -147,7 +147,12 @@ def _local(workers: int) -> Connection:
     # What is lost with a worker is told at once; whoever gave it decides what to do again.
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         cluster: Any = LocalCluster(
-            n_workers=0, dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL, protocol="tcp://"
+            n_workers=0,
+            host="127.0.0.1",
+            protocol="tcp://",
+            silence_logs=logging.CRITICAL,
+            # Without a dashboard there is still a port for its health, which may not be that of somebody else.
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
         )
     ending = f"from podium.compute.worker import end_with; end_with({os.getpid()})"
     command = [sys.executable, "-c", f"{ending}; from distributed.cli.dask_worker import main; main()"]
