@@ -246,9 +246,9 @@ def test_workers_end_with_the_process_they_work_for(place: str, number: signal.S
         assert said.count("Traceback") == 1, f"only this process is interrupted: {said}"
     else:
         parent.kill()
-    parent.wait(timeout=10)
+    parent.wait(timeout=40)
     parent.stderr.close()
-    until = time.time() + 10
+    until = time.time() + 20
     while any(alive(pid) for pid in workers) and time.time() < until:
         time.sleep(0.1)
     assert not any(alive(pid) for pid in workers)
