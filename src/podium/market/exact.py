@@ -14,12 +14,11 @@ from podium.compute import Team, Where, Workers, team_of
 from podium.errors import SolverError
 from podium.flex.exclusive import Limits
 from podium.flex.respond import Signal
-from podium.market.coordination import Ask, Coordination, Round, Until, answered, begin, go_on, weights_of
+from podium.market.coordination import Ask, Coordination, Round, Until, answered, begin, go_on, refocus, weights_of
 from podium.market.coupling import Coupling, portfolio_profit_eur
 from podium.market.members import Brief, Members, Part, Settled
 from podium.market.master import Master, Mixed, Sums
-from podium.market.selling import hold_whole, sellable
-from podium.market.steps import search_steps
+from podium.market.selling import hold_offers, hold_whole, sellable
 from podium.portfolio import Portfolio
 
 Floats = NDArray[np.float64]
@@ -34,6 +33,8 @@ SAMPLE_GAP = 5e-3
 SAMPLE_ROUNDS = 60
 PART_PODS = 64
 ROUNDS = 300
+#: Rounds once offers are held that are sold in steps.
+HELD_ROUNDS = 6
 #: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
 WHOLE_ROUNDS = 6
 WHOLE_GAP = 1e-4
@@ -112,8 +113,10 @@ def solve_coupled(
         go_on(state, ask, Until(gap, ROUNDS, deadline), told)
         if whole.any():
             _make_whole(task, state, ask, whole, Until(gap, WHOLE_ROUNDS, deadline), told)
-        best = state.centre
-        least_eur = search_steps(state, ask, task.coupling, Until(gap, ROUNDS, deadline))
+        best, least_eur = state.centre, state.least_eur
+        if hold_offers(state.master, task.coupling):
+            refocus(state)
+            go_on(state, ask, Until(gap, HELD_ROUNDS, deadline))
         sent = (float(np.mean(team.bytes_sent[1:] or [0])), float(np.mean(team.bytes_received[1:] or [0])))
         state.centre, state.least_eur = best, least_eur
         return _finished(task, state, team, offsets, late=perf_counter() > deadline, sent=sent)

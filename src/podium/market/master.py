@@ -165,16 +165,6 @@ class Master:
         own = np.where(reduced > 0, reduced * self.lower, reduced * self.upper)
         return float(sides.sum() + own.sum()) + self.held_eur
 
-    def slopes(self, dual: Floats) -> tuple[float, Floats]:
-        """`rest_eur` without the offers, EUR, and what each column, kW, would add to it, EUR per kW."""
-        dual = self.clean(dual)
-        reduced = self.cost - np.bincount(
-            self.entry_column, self.entry * dual[self.entry_row], minlength=len(self.cost)
-        )
-        offers = np.concatenate(self.layout.offers) if self.layout.offers else np.zeros(0, dtype=np.int64)
-        own = np.where(reduced > 0, reduced * self.lower, reduced * self.upper)
-        return self.rest_eur(dual) - float(own[offers].sum()), reduced
-
     def clean(self, dual: Floats) -> Floats:
         """Duals with the signs that their rows allow."""
         dual = np.where(np.isinf(self.row_lower), np.minimum(dual, 0.0), dual)
