@@ -83,7 +83,7 @@ class Window:
     def _keys(self, horizon: Horizon) -> tuple[Ints, NDArray[np.bool_]]:
         """A number per block, equal in neighbouring steps of one block only; -1 outside. And what is inside."""
         minute, times = horizon.minute_of_day, horizon.times
-        within = (minute >= self.first_minute) & (minute < self.last_minute) & np.isin(times.dayofweek, self.weekdays)
+        within = (minute >= self.first_minute) & (minute < self.last_minute) & np.isin(times.day_of_week, self.weekdays)
         part = (minute - self.first_minute) // self.block_minutes
         key = horizon.day * DAY_MINUTES + part
         if HOUR_MINUTES % self.block_minutes == 0:

@@ -220,7 +220,7 @@ class MarketReader:
             needed["activation_eur_per_mwh"] = keys.activation_eur_per_mwh
         for key, value in needed.items():
             if value is None:
-                of = f" of product {name!r}" if name else " (or a preset)"
+                of = f" in product {name!r}" if name else " (or a preset)"
                 self._say(is_missing(key) + of, f"a line '{key}: ...'", "reserve", row)
         if keys.only is not None:
             self._say("'only' without a preset", "'preset:' with it", "reserve", row, "only")

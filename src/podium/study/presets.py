@@ -24,7 +24,7 @@ class Preset(BaseModel):
     source: str
     """Where the rules stand."""
     as_of: str
-    """Year and month of the rules."""
+    """Year and month since which the rules are as here."""
     note: str = ""
     """What is assumed, and what to set oneself."""
     products: Mapping[str, ReserveKeys]
