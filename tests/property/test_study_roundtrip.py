@@ -206,14 +206,21 @@ def products(draw: st.DrawFn, name: str, horizon: Horizon, random: np.random.Gen
     )
 
 
+def _minutes(horizon: Horizon) -> int:
+    return horizon.steps * horizon.step_minutes
+
+
 @st.composite
 def markets(draw: st.DrawFn, horizon: Horizon, groups: list[str], *, priced: bool) -> Market:
     """Any terms that the files can say."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     whole = draw(limits(horizon, random))
+    units = [unit for unit in (15, 30, 60) if unit % horizon.step_minutes == 0]
+    units = [unit for unit in units if not (horizon.minute_of_day[0] % unit or _minutes(horizon) % unit)]
     own = draw(st.lists(names, max_size=3, unique=True))
     return Market(
         settlement=draw(st.sampled_from(["market", "retail", "both"] if priced else ["market", "retail"])),
+        time_unit_minutes=None if priced else draw(st.sampled_from([None, *units])),
         reserves=tuple(draw(products(name, horizon, random)) for name in own),
         limits=whole if whole.binding else None,
         peak_eur_per_kw=draw(numbers),
