@@ -90,7 +90,7 @@ def check(study: Study, results_dir: Path | None = None) -> CheckReport:
     folder = results_dir or (study.folder or Path()) / RESULTS
     if not folder.is_dir():
         raise InputError(Problem(str(folder), "no such folder", "the results of a run (`podium run` writes them)"))
-    return check_results(study.portfolio, study.prices, folder)
+    return check_results(study.portfolio, study.prices, folder, market=study.market)
 
 
 def _promise(study: Study, local: LocalResult) -> Promise:
