@@ -88,6 +88,7 @@ def go_on(state: Coordination, ask: Ask, until: Until, told: Callable[[Round], N
     for _ in range(until.rounds):
         answered(state, ask, state.dual, None)
         state.mixed = state.master.solve()
+        state.master.forget(state.mixed)
         number = len(state.rounds) + 1
         state.rounds.append(Round(number, -state.least_eur, -state.mixed.cost_eur, perf_counter() - begun))
         told(state.rounds[-1])
