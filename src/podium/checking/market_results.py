@@ -36,7 +36,10 @@ def check_market(case: Case, market: Market, folder: Path, absent: Sequence[str]
     if case.prices is None and method is None:
         return CheckReport((), 0, 0.0)
     bids = _bids(case, terms, folder)
-    reports = [_sold(case, terms, bids, _backing(case, folder), absent)] if method == "exact" else []
+    reports = []
+    if method == "exact":
+        _check_files(case, terms, folder)
+        reports.append(_sold(case, terms, bids, _backing(case, folder), absent))
     earned = earnings_of(
         case.portfolio,
         case.pods["plan_kw"],
@@ -52,12 +55,23 @@ def check_market(case: Case, market: Market, folder: Path, absent: Sequence[str]
     return CheckReport.joined(reports)
 
 
+def _check_files(case: Case, market: Market, folder: Path) -> None:
+    """Files that the terms of the market ask for are there."""
+    held = market.headroom_up_kw > 0 or market.headroom_down_kw > 0
+    wanted = {
+        "bids": ("sells reserve", bool(market.reserves)),
+        "reserve": ("sells reserve or keeps headroom", bool(market.reserves) or held),
+        "shares": ("couples its PODs", market.sells or market.settlement != "market"),
+    }
+    for name, (why, needed) in wanted.items():
+        if needed and not (folder / f"{name}.parquet").exists():
+            case.findings.note(f"the study {why}, but there is no {name}.parquet", 1.0, "files")
+
+
 def _bids(case: Case, market: Market, folder: Path) -> Bids:
     """What bids.parquet says; nothing where there is none."""
     frame = optional_table(folder / "bids.parquet", *BID_COLUMNS)
     if frame is None:
-        if market.reserves:
-            case.findings.note("the study sells reserve, but there is no bids.parquet", 1.0, "files")
         return Bids()
     bids = bids_of(case.findings, frame, market)
     if case.prices is not None and market.settlement != "retail":
