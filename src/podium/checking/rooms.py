@@ -46,7 +46,7 @@ def room_of(part: Part, store: StoreLimits, horizon: Horizon, roomy: NDArray[np.
     if not roomy.all():
         rest = _rest_kw(part, store, horizon)
         still = _gains(part, store, horizon, (rest, rest))
-        least, most = (np.where(column(roomy) > 0, *pair) for pair in zip((least, most), still, strict=True))
+        least, most = (np.where(roomy[:, None], *pair) for pair in zip((least, most), still, strict=True))
     low = np.array(np.broadcast_to(store.low_kwh, shape))
     high = np.array(np.broadcast_to(store.high_kwh, shape))
     if part.name == "ev_charger":
