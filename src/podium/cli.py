@@ -139,6 +139,20 @@ def _examples(wanted: bool) -> None:
 
 
 @app.command()
+def markets(as_json: AS_JSON = False) -> None:
+    """List the presets of reserve markets, with their source and date."""
+    from podium.study.presets import presets
+
+    if as_json:
+        content = {name: preset.model_dump(exclude_unset=True) for name, preset in presets().items()}
+        typer.echo(json.dumps(content, indent=2))
+        return
+    for name, preset in presets().items():
+        typer.echo(f"{name}: {preset.title}\n  products  {', '.join(preset.products)}")
+        typer.echo(f"  since     {preset.as_of}\n  source    {preset.source}\n  note      {preset.note}\n")
+
+
+@app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="DIR")],
     example: Annotated[str, typer.Option(help="Which example; `--list` shows them.")] = "one-home",

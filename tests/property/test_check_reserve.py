@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from podium.checking import Backing, Calls, check_delivery, check_reserve, replay_calls
+from podium.checking import Backing, Calls, check_delivery, check_reserve, free_to_end, replay_calls
 from podium.checking import Schedule as CheckedSchedule
+from podium.checking.rooms import room_of
+from podium.checking.schedule import parts
 from podium.dispatch import Backing as Offered
 from podium.dispatch import Calls as Called
 from podium.dispatch import Fleet, activate, greatest_backing
 from podium.flex.exact import Schedule
 from podium.flex.exclusive import Limits
-from podium.flex.reserve import room_of
+from podium.flex.reserve import room_of as canonical_room
+from podium.flex.reserve import viable
 from podium.flex.solve import solve
 from podium.market.terms import Market, ReserveProduct
 from random_pods import Case, random_case
@@ -97,6 +100,39 @@ def test_what_the_check_accepts_can_be_called(chunk: int) -> None:
             report = replay_calls(case.portfolio, plan, backing, some_calls(random, backing, span), tolerance_kw=2e-6)
             assert report.good, (seed, report)
     assert called >= SEEDS_PER_CHUNK // 4
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_room_is_that_of_the_canonical_form(chunk: int) -> None:
+    """Levels with a way on, read from the devices' fields, are those that the canonical form gives.
+
+    For a shiftable load that form also leaves out what no powers of the whole horizon could shift.
+    """
+    compared = 0
+    for seed in range(2000 + chunk * SEEDS_PER_CHUNK, 2000 + (chunk + 1) * SEEDS_PER_CHUNK):
+        drawn = random_case(seed, 3, pods=3, steps_max=20, on_off=seed % 2 == 0)
+        study = free_to_end(drawn.portfolio)
+        store = study.store()
+        low, high = viable(store, drawn.step_hours, np.asarray(store.full("p_min")), np.asarray(store.full("p_max")))
+        nothing = np.zeros((store.devices, store.steps))
+        row_of = {name: row for row, name in enumerate(store.ids)}
+        for part in parts(study, CheckedSchedule(store.ids, nothing, nothing, nothing, nothing)):
+            if part.limits.store is None:
+                continue
+            compared += 1
+            room = room_of(part, part.limits.store, study.horizon, np.ones(len(part.limits.pod), dtype=bool))
+            rows = [row_of[name] for name in part.limits.ids]
+            mine_low, mine_high = room.low_kwh, room.high_kwh
+            if part.name == "shiftable_load":
+                load = part.table.power_kw()
+                down, up = (
+                    drawn.step_hours * abs(load - bound).sum(axis=1)
+                    for bound in (part.limits.low_kw, part.limits.high_kw)
+                )
+                mine_low, mine_high = np.maximum(mine_low, -down[:, None]), np.minimum(mine_high, up[:, None])
+            for mine, theirs in ((mine_low, low[rows]), (mine_high, high[rows])):
+                np.testing.assert_allclose(mine, theirs, atol=1e-6, err_msg=f"{seed} {part.name}")
+    assert compared
 
 
 def random_backing(random: Random, case: Case, schedule: Schedule) -> Backing:
@@ -202,7 +238,7 @@ def test_a_store_asked_one_percent_more_than_its_energy_is_found(chunk: int) -> 
         if found is None:
             continue
         case, schedule = found
-        room = room_of(case.store, case.meter, case.step_hours)
+        room = canonical_room(case.store, case.meter, case.step_hours)
         hours = case.step_hours * 12
         market = market_of(case, ("a",), np.array([hours]))
         empties = np.where(room.fills_up, room.high - schedule.e, schedule.e - room.low)

@@ -36,8 +36,13 @@ class Backing:
                 raise InputError(Problem(f"backing, {name}", f"shape {given}", f"{shape}, product x device, x step"))
 
     def of(self, ids: NDArray[np.object_]) -> tuple[Floats, Floats]:
-        """Up and down of these devices, 0 where nothing is said. Shapes (product, device, step)."""
-        rows = pd.Index(self.device_ids).get_indexer(pd.Index(ids))
+        """Up and down of these devices, 0 where nothing is said; of one named twice, the first row counts.
+
+        Shapes (product, device, step).
+        """
+        first = np.flatnonzero(~pd.Index(self.device_ids).duplicated())
+        found = pd.Index(self.device_ids[first]).get_indexer(pd.Index(ids))
+        rows = np.where(found >= 0, np.append(first, -1)[found], -1)
         there = (rows >= 0)[None, :, None]
         if not len(self.device_ids):
             nothing = np.zeros((len(self.products), len(ids), self.up_kw.shape[2]))

@@ -101,7 +101,7 @@ def called_kw(market: Market, steps: int, offers_kw: Offers) -> Called:
 def _check_product(findings: Findings, product: ReserveProduct, offer_kw: Floats) -> None:
     most = np.broadcast_to(product.maximum_mw if len(product.maximum_mw) else np.inf, product.blocks) * KW_PER_MW
     least, increment = product.minimum_mw * KW_PER_MW, product.increment_mw * KW_PER_MW
-    slack = np.maximum(SAME_KW, findings.tolerance * abs(offer_kw))
+    slack = np.maximum(SAME_KW, findings.tolerance * abs(np.nan_to_num(offer_kw)))
     rules = [
         (np.where(np.isfinite(offer_kw), -offer_kw, np.inf), "but offers are finite numbers of at least 0"),
         (offer_kw - most, "more than its maximum of {most:.9g} MW"),

@@ -299,8 +299,7 @@ def _backing(
             covered = programme.add_rows(len(sold), 0.0, np.inf)
             programme.add(covered, offers[k][product.block[sold]], -1.0)
             covers[k, side, sold] = covered
-            if product.required_kw > 0:
-                _missing(programme, c, covered, 1.0, misses)
+            _missing(programme, c, covered, 1.0, misses if product.required_kw > 0 else [])
             for area in range(areas):
                 if areas == 1:
                     rows_of[area, k, side, sold] = covered

@@ -14,11 +14,11 @@ from podium.compute import Team, Where, Workers, team_of
 from podium.errors import SolverError
 from podium.flex.exclusive import Limits
 from podium.flex.respond import Signal
-from podium.market.coordination import Ask, Coordination, Round, Until, answered, begin, go_on, weights_of
+from podium.market.coordination import Ask, Coordination, Round, Until, answered, begin, go_on, refocus, weights_of
 from podium.market.coupling import Coupling, portfolio_profit_eur
 from podium.market.members import Brief, Members, Part, Settled
 from podium.market.master import Master, Mixed, Sums
-from podium.market.selling import hold_whole, sell, sellable
+from podium.market.selling import hold_offers, hold_whole, sellable
 from podium.portfolio import Portfolio
 
 Floats = NDArray[np.float64]
@@ -33,6 +33,8 @@ SAMPLE_GAP = 5e-3
 SAMPLE_ROUNDS = 60
 PART_PODS = 64
 ROUNDS = 300
+#: Rounds once offers are held that are sold in steps.
+HELD_ROUNDS = 6
 #: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
 WHOLE_ROUNDS = 6
 WHOLE_GAP = 1e-4
@@ -111,8 +113,13 @@ def solve_coupled(
         go_on(state, ask, Until(gap, ROUNDS, deadline), told)
         if whole.any():
             _make_whole(task, state, ask, whole, Until(gap, WHOLE_ROUNDS, deadline), told)
+        best, least_eur = state.centre, state.least_eur
+        if hold_offers(state.master, task.coupling):
+            refocus(state)
+            go_on(state, ask, Until(gap, HELD_ROUNDS, deadline))
         sent = (float(np.mean(team.bytes_sent[1:] or [0])), float(np.mean(team.bytes_received[1:] or [0])))
-        return _finished(task, state, team, offsets, whole, late=perf_counter() > deadline, sent=sent)
+        state.centre, state.least_eur = best, least_eur
+        return _finished(task, state, team, offsets, late=perf_counter() > deadline, sent=sent)
 
 
 def _where(workers: Workers, parts: int) -> Where:
@@ -175,8 +182,7 @@ def _make_whole(
 
 
 def _finished(
-    task: Task, state: Coordination, team: Team[Part], offsets: Ints, whole: Bools, *, late: bool,
-    sent: tuple[float, float],
+    task: Task, state: Coordination, team: Team[Part], offsets: Ints, *, late: bool, sent: tuple[float, float],
 ) -> Found:  # fmt: skip
     """Whole answers chosen, offers rounded, the mix made real, and its money counted."""
     coupling = task.coupling
@@ -194,26 +200,43 @@ def _settled(task: Task, state: Coordination, team: Team[Part], offsets: Ints) -
     """The best mix that can be sold, made real: what the devices then lack of an offer, the next mix has more of."""
     master, coupling = state.master, task.coupling
     more = np.zeros(master.layout.covered.shape)
-    mixed = sell(master, coupling)
+    mixed = master.solve()
     for _ in range(MENDS):
         settled = Settled.joined(team.ask(partial(_settle, weights=_by_part(master, mixed, offsets))))
-        total = settled.backing.sum(axis=2)
-        lacking = np.zeros_like(more)
-        for k, product in enumerate(coupling.products):
-            sold = product.block >= 0
-            offer = mixed.own[master.layout.offers[k]][product.block[sold]]
-            for side in (0, 1):
-                if product.sides[side]:
-                    lacking[k, side, sold] = np.maximum(offer - total[k, side, sold], 0.0)
+        lacking = _lacking(coupling, master, mixed, settled)
         if lacking.max(initial=0.0) <= LACKING_KW:
             break
         more += MEND_MORE * lacking
-        try:
-            master.require_more(more)
-            mixed = sell(master, coupling)
-        except SolverError:
-            break
+        mixed = _with_more(coupling, master, mixed, more)
     return mixed, settled
+
+
+def _lacking(coupling: Coupling, master: Master, mixed: Mixed, settled: Settled) -> Floats:
+    """What the devices back less than is offered, kW (product, 2, step)."""
+    total = settled.backing.sum(axis=2)
+    lacking = np.zeros(total.shape)
+    for k, product in enumerate(coupling.products):
+        sold = product.block >= 0
+        offer = mixed.own[master.layout.offers[k]][product.block[sold]]
+        for side in (0, 1):
+            if product.sides[side]:
+                lacking[k, side, sold] = np.maximum(offer - total[k, side, sold], 0.0)
+    return lacking
+
+
+def _with_more(coupling: Coupling, master: Master, mixed: Mixed, more: Floats) -> Mixed:
+    """A mix with more backing; where there is none, the offers that lack it go one step down."""
+    master.require_more(more)
+    try:
+        return master.solve()
+    except SolverError:
+        for k, product in enumerate(coupling.products):
+            short = np.unique(product.block[(product.block >= 0) & (more[k] > 0).any(axis=0)])
+            for block in short.tolist():
+                kw = float(mixed.own[master.layout.offers[k][block]])
+                less = max(kw - max(product.increment_kw, float(more[k][:, product.block == block].max())), 0.0)
+                master.fix_offers(k, block, sellable(coupling, k, block, less))
+        return master.solve()
 
 
 def _by_part(master: Master, mixed: Mixed, offsets: Ints) -> list[dict[int, list[tuple[int, float]]]]:

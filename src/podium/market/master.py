@@ -172,6 +172,8 @@ class Master:
 
     def fix_offers(self, product: int, block: int, kw: float) -> None:
         """Hold an offer at a value."""
+        column = self.layout.offers[product][block]
+        self.lower[column] = self.upper[column] = kw
         self.highs.changeColBounds(int(self.layout.offers[product][block]), kw, kw)
 
     def require_more(self, more_kw: Floats) -> None:

@@ -59,14 +59,14 @@ def _cost(master: Master) -> float:
         return float("inf")
 
 
-def sell(master: Master, coupling: Coupling) -> Mixed:
-    """The best mix whose offers are multiples of their increments and not below their least.
+def hold_offers(master: Master, coupling: Coupling) -> bool:
+    """Hold offers that are sold in steps at multiples of their increments and not below their least.
 
-    All offers are first rounded down; then those that were cut most are tried one step higher.
+    All are first rounded down; then those that were cut most are tried one step higher. False where none is in steps.
     """
     wanted = {(k, b): kw for k, b, kw in _stepped(master, coupling, master.solve())}
     if not wanted:
-        return master.solve()
+        return False
     taken = {place: sellable(coupling, *place, kw) for place, kw in wanted.items()}
     for place, kw in taken.items():
         master.fix_offers(*place, kw)
@@ -84,7 +84,7 @@ def sell(master: Master, coupling: Coupling) -> Mixed:
             best, taken[place] = cost, higher
         else:
             master.fix_offers(k, b, taken[place])
-    return master.solve()
+    return True
 
 
 def _stepped(master: Master, coupling: Coupling, mixed: Mixed) -> list[tuple[int, int, float]]:
