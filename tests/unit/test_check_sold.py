@@ -348,7 +348,8 @@ def write_results(folder: Path, change: Change) -> Path:
         {"round": 2, "bound_eur": PROFIT_EUR + 0.25, "profit_eur": PROFIT_EUR - 0.1},
     ]
     parts = {"energy_eur": ENERGY_EUR, "reserve_eur": RESERVE_EUR, "retail_eur": sum(RETAIL_EUR),
-             "device_eur": WEAR_EUR, "peak_eur": PEAK_EUR}  # fmt: skip
+             "device_eur": WEAR_EUR, "peak_eur": PEAK_EUR,
+             "offers_mw": {"up": [0.03, 0.02], "both": [0.01]}}  # fmt: skip
     share = pd.DataFrame(
         {"pod": ["a", "b"], "energy_eur": [-1.0, ENERGY_EUR + 1], "reserve_eur": [RESERVE_EUR, 0.0],
          "retail_eur": [-0.6, -16.0], "device_eur": [-WEAR_EUR, 0.0], "limits_eur": [-5.0, 5 - PEAK_EUR]}
@@ -422,6 +423,8 @@ def without(table: str, *rows: int) -> Change:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (entry("summary", "level2", "offers_mw", "up", value=[0.03, 0.03]), "in block 1 is 0.03, but should be 0.02"),
+        (entry("summary", "level2", "offers_mw", "up", value=[0.03]), "level2.offers_mw of 'up' has 1 blocks, not 2"),
         (without("reserve"), "the study sells reserve or keeps headroom, but there is no reserve.parquet"),
         (without("shares"), "the study couples its PODs, but there is no shares.parquet"),
         (without("bids", 2, 3), "no energy bid for the market time unit from 2018-05-14 09:00"),

@@ -15,7 +15,7 @@ from podium.checking.earnings import Earnings, earnings_of
 from podium.checking.judge import check_equal
 from podium.checking.limits import Floats
 from podium.checking.money import device_cost_eur
-from podium.checking.offers import check_backed, check_offers, check_portfolio_limits
+from podium.checking.offers import KW_PER_MW, check_backed, check_offers, check_portfolio_limits
 from podium.checking.report import CheckReport, Findings
 from podium.checking.reserve import check_reserve
 from podium.checking.results_folder import number_of, optional_table, steps_of
@@ -51,6 +51,7 @@ def check_market(case: Case, market: Market, folder: Path, absent: Sequence[str]
     )
     _check_steps(case, terms, earned)
     _check_profit(case, terms, earned)
+    _check_offers_told(case, terms, bids)
     _check_shares(case, earned, optional_table(folder / "shares.parquet", *SHARE_COLUMNS))
     return CheckReport.joined(reports)
 
@@ -170,6 +171,21 @@ def _check_profit(case: Case, market: Market, earned: Earnings) -> None:
             case.equal(f"summary.json, level2.{name}", said, expected, "EUR", scale)
     shares = float(case.results.pod_summary["plan_profit_eur"].sum())
     case.equal("pod_summary.parquet, the sum of plan_profit_eur", shares, earned.profit_eur, "EUR", scale)
+
+
+def _check_offers_told(case: Case, market: Market, bids: Bids) -> None:
+    """Offers that the summary tells, MW by block, are those that are bid."""
+    for product in market.reserves:
+        told = number_of(case.results.summary, "level2", "offers_mw", product.name)
+        if told is None:
+            continue
+        bid = (bids.offers_kw.get(product.name, np.zeros(product.blocks)) / KW_PER_MW).tolist()
+        if len(told) != len(bid):
+            what = f"summary.json, level2.offers_mw of {product.name!r} has {len(told)} blocks, not {len(bid)}"
+            case.findings.note(what, abs(len(told) - len(bid)), "blocks")
+            continue
+        for block, (said, mw) in enumerate(zip(told, bid, strict=True)):
+            case.equal(f"summary.json, level2.offers_mw of {product.name!r} in block {block}", said, mw, "MW")
 
 
 def _check_shares(case: Case, earned: Earnings, frame: pd.DataFrame | None) -> None:
