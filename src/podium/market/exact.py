@@ -1,4 +1,4 @@
-"""`method="exact"` where PODs couple: prices, the best mix of answers, and what is sold (docs/maths/coordination.md)."""
+"""`method="exact"` where PODs couple: prices, the best mix, and what is sold (docs/maths/coordination.md)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from podium.flex.exclusive import Limits
 from podium.flex.respond import Signal
 from podium.market.coordination import Ask, Coordination, Round, Until, answered, begin, go_on, refocus, weights_of
 from podium.market.coupling import Coupling, portfolio_profit_eur
-from podium.market.members import Brief, Members, Part, Settled
 from podium.market.master import Master, Mixed, Sums
+from podium.market.members import Brief, Members, Part, Settled
 from podium.market.selling import hold_offers, hold_whole, sellable
 from podium.portfolio import Portfolio
 

@@ -34,7 +34,7 @@ from podium.study import Study
 
 Method = Literal["exact", "virtus"]
 
-#: The rounds aim for this part of the gap that is asked for; making the mix real and selling it in steps takes the rest.
+#: The rounds aim for this part of the gap that is asked for; making the mix real and selling it takes the rest.
 AIM = 0.6
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from podium.report import write_report
 from podium.results import tables
-from podium.results.market_tables import market_tables
 from podium.results.files import RESULTS, ensure_writable, replaced, write_json, write_table
+from podium.results.market_tables import market_tables
 from podium.results.outcome import Outcome, Promise
 from podium.results.summary import certificate_of, summary_of
 
