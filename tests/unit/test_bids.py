@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from one_pod import half_hours, portfolio_of
 from podium.devices import Battery
 from podium.errors import InputError
-from podium.flex.elastic import Elastic, Ladder, elastic
+from podium.flex.elastic import Bidders, Elastic, Ladder, elastic
 from podium.flex.offering import Offering
 from podium.flex.reserve import room_of
 from podium.flex.respond import Responder, Signal
@@ -48,7 +48,9 @@ def of_battery(ladder: Ladder, price: list[float], absent: bool = False) -> Elas
     offering = Offering(np.zeros(0), *none, room_of(store, meter, 0.5))
     day, area = portfolio.horizon.day, np.zeros(1, dtype=np.int64)
     responder = Responder(store, meter, 0.5, day, area, offering, np.array([absent]))
-    return elastic(responder, Signal(np.array([price]), np.zeros((1, 0, 2, 2))), ladder, np.array([[100.0, 200.0]]))
+    return elastic(
+        Bidders.of(responder), Signal(np.array([price]), np.zeros((1, 0, 2, 2))), ladder, np.array([[100.0, 200.0]])
+    )
 
 
 def test_a_battery_between_two_half_hours() -> None:

@@ -380,10 +380,9 @@ def _group(
 
 @njit(cache=True, nogil=True)
 def curve_groups(
-    c: Columns, g: Groups, buy: Floats, sell: Floats, rungs: Rungs, dt: float, flat: float, row: Ints, net: Floats,
-    status: Ints,
+    c: Columns, g: Groups, buy: Floats, sell: Floats, rungs: Rungs, dt: float, flat: float, net: Floats, status: Ints
 ) -> None:  # fmt: skip
-    """Add the mean net power of every group, kW, to its row of `net` (row, unit, rung); `status` as in the kernel.
+    """Write the mean net power of every group, kW, into `net` (group, unit, rung); `status` as in the kernel.
 
     `buy` and `sell` have shape (price row, step), EUR/kWh.
     """
@@ -394,13 +393,10 @@ def curve_groups(
     trial, before = _scratch(steps, 2 * widest + 6)
     _, w = _scratch(steps, 2 * widest + 6)
     bounds, prices = np.zeros((2, steps)), np.empty((2, steps))
-    found = np.zeros(rungs.change.shape)
     for n in range(g.storing.shape[0]):
         members = g.members[g.first[n] : g.first[n + 1]]
         prices[0], prices[1] = buy[g.price[n]], sell[g.price[n]]
         limits = (g.withdrawal_max[n], g.injection_max[n])
         status[n], after, before, w = _group(
-            c, members, g.storing[n], prices, limits, rungs, dt, flat, (st, after, trial, before, w, bounds), found
+            c, members, g.storing[n], prices, limits, rungs, dt, flat, (st, after, trial, before, w, bounds), net[n]
         )  # fmt: skip
-        if status[n] == SOLVED:
-            net[row[n]] += found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,12 @@ from podium.flex.exact import by_device, by_pod
 from podium.flex.kernel import SOLVED, Columns, Groups
 from podium.flex.piecewise import EXACT
 from podium.flex.respond import Responder, Signal
-from podium.flexstore import Floats
+from podium.flex.solve import structure
+from podium.flexstore import FlexStore, Floats
+from podium.portfolio import Meter
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,38 @@ class Ladder:
 
 
 @dataclass(frozen=True)
+class Bidders:
+    """PODs of a part of the portfolio, and what they need to know to answer a ladder."""
+
+    store: FlexStore
+    """Devices; where they back reserve, with limits that leave room for it (`podium.dispatch.keeping`)."""
+    meter: Meter
+    """Each POD's own tariff (0 where it is billed on the market alone) and its connection."""
+    step_hours: float
+    area: Ints
+    """Row of the prices that each POD sees. Shape (pod,)."""
+    answers: Bools
+    """Where False, a POD holds its plan. Shape (pod,)."""
+    roomy: Bools
+    """Where the connection leaves room for all devices at full power. Shape (pod,)."""
+
+    @classmethod
+    def of(cls, responder: Responder) -> Bidders:
+        """The PODs of a responder, backing nothing."""
+        pods = len(responder.area)
+        tight = np.bincount(responder.store.pod[~responder.offering.room.free], minlength=pods) > 0
+        present = ~responder.absent
+        return cls(responder.store, responder.meter, responder.step_hours, responder.area, present, ~tight)
+
+    def keeping(self, store: FlexStore, meter: Meter) -> Bidders:
+        """The same PODs with narrower limits of devices and connections."""
+        narrow = replace(
+            self.meter, withdrawal_max=meter.withdrawal_max, injection_max=meter.injection_max
+        )  # fmt: skip
+        return replace(self, store=store, meter=narrow)
+
+
+@dataclass(frozen=True)
 class Elastic:
     """What PODs withdraw at the rungs of a ladder."""
 
@@ -66,30 +101,38 @@ class Elastic:
     """PODs that keep their planned power whatever the price, by number. Shape (any,)."""
 
 
-def elastic(responder: Responder, signal: Signal, ladder: Ladder, planned_kw: Floats) -> Elastic:
+def elastic(bidders: Bidders, signal: Signal, ladder: Ladder, planned_kw: Floats) -> Elastic:
     """The exact answer of every POD to the price of each market time unit, all other prices held at `signal`.
 
     PODs that the dynamic programme does not solve (docs/maths/bids.md), and those that do not answer, hold
     `planned_kw`, shape (pod, step).
     """
     net = np.zeros((len(signal.energy), *ladder.change_eur_per_kwh.shape))
-    priced = responder.meter.plus(signal.energy[responder.area])
-    store, held = responder.store, np.ones(len(responder.area), dtype=bool)
+    held = np.ones(len(bidders.area), dtype=bool)
+    priced, store = bidders.meter.plus(signal.energy[bidders.area]), bidders.store
     rungs = Rungs(ladder.first, np.ascontiguousarray(ladder.change_eur_per_kwh), ladder.order())
     columns = Columns(*(getattr(store, name) for name in Columns._fields))
-    apart = np.flatnonzero(np.isin(store.pod, responder.plain_separable))
-    batches: list[tuple[Groups, Floats]] = []
-    if len(responder.plain_single):
-        one = by_pod(store, responder.plain_single, priced.withdrawal_max, priced.injection_max)
-        batches.append((one, priced.sell))
-    if len(apart):
-        batches.append((by_device(store, apart), priced.buy))
-    for groups, sell in batches:
+    for groups, sell in _groups(bidders, priced):
         status = np.full(len(groups.price), -1, dtype=np.int64)
+        mine = np.zeros((len(status), *net.shape[1:]))
         curve_groups(
-            columns, groups, np.ascontiguousarray(priced.buy), np.ascontiguousarray(sell), rungs, responder.step_hours,
-            EXACT, responder.area[groups.price], net, status,
+            columns, groups, np.ascontiguousarray(priced.buy), np.ascontiguousarray(sell), rungs, bidders.step_hours,
+            EXACT, mine, status,
         )  # fmt: skip
-        held[groups.price[status == SOLVED]] = False
-    np.add.at(net, responder.area[held], ladder.mean(planned_kw[held])[:, :, None])
+        lost = np.isin(groups.price, groups.price[status != SOLVED])
+        np.add.at(net, bidders.area[groups.price[~lost]], mine[~lost])
+        held[groups.price[~lost]] = False
+    np.add.at(net, bidders.area[held], ladder.mean(planned_kw[held])[:, :, None])
     return Elastic(net, np.flatnonzero(held))
+
+
+def _groups(bidders: Bidders, priced: Meter) -> list[tuple[Groups, Floats]]:
+    """PODs that the dynamic programme solves, and their selling prices: by one store, or device by device."""
+    store, found = bidders.store, list[tuple[Groups, Floats]]()
+    single, separable, _ = structure(store, bidders.meter)
+    one, several = single[bidders.answers[single]], separable[(bidders.answers & bidders.roomy)[separable]]
+    if len(one):
+        found.append((by_pod(store, one, priced.withdrawal_max, priced.injection_max), priced.sell))
+    if len(several):
+        found.append((by_device(store, np.flatnonzero(np.isin(store.pod, several))), priced.buy))
+    return found
