@@ -15,7 +15,16 @@ from podium.flex.offering import Offering
 from podium.flex.reserve import room_of
 from podium.flex.respond import Responder, Signal
 from podium.horizon import Horizon
-from podium.market.bids import EnergyCurve, Expected, bid_rows, energy_curve, mean_limits, price_ladder, thinned
+from podium.market.bids import (
+    EnergyCurve,
+    Expected,
+    bid_rows,
+    energy_curve,
+    joint_net_kw,
+    mean_limits,
+    price_ladder,
+    thinned,
+)
 from podium.market.terms import PositionLimits, ReserveProduct
 
 Floats = NDArray[np.float64]
@@ -135,6 +144,15 @@ def test_quantities_keep_the_limits_with_all_offers_called() -> None:
     curve = energy_curve(NET, LADDER, expected([100.0], [120.0]), least, most)
     assert curve.quantity_mw.tolist() == [0.3, 0.1, -0.2]
     assert mean_limits(None, LADDER, np.zeros((2, 2)))[1].tolist() == [np.inf]
+
+
+def test_an_area_s_limits_hold_before_areas_are_summed() -> None:
+    """Two parts of two areas; the second may take 30 kW together: 20 + 25 become 30, and 5 - 50 stay."""
+    ladder = Ladder(np.zeros(2, dtype=np.int64), np.array([[-0.01, 0.0]]))
+    first = Elastic(np.array([[[10.0, 5.0]], [[20.0, 5.0]]]), np.zeros(0, dtype=np.int64))
+    second = Elastic(np.array([[[1.0, 0.0]], [[25.0, -50.0]]]), np.zeros(0, dtype=np.int64))
+    narrow = PositionLimits(np.array([30.0, 30.0]), np.array([np.inf, np.inf]))
+    assert joint_net_kw([first, second], [None, narrow], ladder).tolist() == [[11.0 + 30.0, 5.0 - 45.0]]
 
 
 def test_two_hundred_rows_at_most_and_the_expected_one_among_them() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from podium.errors import InputError, Problem
-from podium.flex.elastic import Ladder
+from podium.flex.elastic import Elastic, Ladder
 from podium.horizon import Horizon
 from podium.market.prices import KWH_PER_MWH
 from podium.market.terms import PositionLimits, ReserveProduct
@@ -111,6 +111,16 @@ def mean_limits(limits: PositionLimits | None, ladder: Ladder, offers_kw: Floats
     """
     kept = PositionLimits.free(offers_kw.shape[1]) if limits is None else limits
     return ladder.mean(offers_kw[0] - kept.injection_max_kw), ladder.mean(kept.withdrawal_max_kw - offers_kw[1])
+
+
+def joint_net_kw(parts: Sequence[Elastic], areas: Sequence[PositionLimits | None], ladder: Ladder) -> Floats:
+    """Net power of all parts of a portfolio at the rungs, each area within its own limits. Shape (unit, rung)."""
+    net = np.sum([part.net_kw for part in parts], axis=0)
+    nothing = np.zeros((2, len(ladder.unit)))
+    for area, limits in enumerate(areas):
+        least, most = mean_limits(limits, ladder, nothing)
+        net[area] = np.clip(net[area], least[:, None], most[:, None])
+    return np.asarray(net.sum(axis=0))
 
 
 def energy_curve(
