@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from functools import partial
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,7 +62,9 @@ class Cluster:
         self._desks: dict[str, Future[Any]] = {}
         self._under_way: dict[str, Future[bytes]] = {}
         self._lost: list[str] = []
-        self._done: SimpleQueue[Future[bytes]] = SimpleQueue()
+        self._done: SimpleQueue[tuple[str, Future[bytes]]] = SimpleQueue()
+        for worker in self._workers:
+            self._open(worker)
 
     def workers(self) -> Sequence[str]:
         """Their addresses as of the last loss."""
@@ -77,20 +80,19 @@ class Cluster:
             self._lost.append(worker)
             return
         key = f"{self._team}-{uuid4().hex}"
-        future = self._connection.client.submit(_serve, self._team, packed, workers=[worker], key=key, pure=False)
+        future = self._connection.submit(_serve, self._team, packed, workers=[worker], key=key)
         self._under_way[worker] = future
-        future.add_done_callback(self._done.put)
+        future.add_done_callback(partial(self._tell, worker))
 
     def take(self) -> tuple[str, Reply]:
         """The next reply. Raises ClusterLostError where the scheduler is gone."""
         while not self._lost:
             try:
-                done = self._done.get(timeout=LOOK_SECONDS)
+                worker, done = self._done.get(timeout=LOOK_SECONDS)
             except Empty:
                 self._lost += self._under_way.keys() - self._connection.living()
                 continue
-            worker = next((name for name, future in self._under_way.items() if future is done), None)
-            if worker is None:
+            if self._under_way.get(worker) is not done:
                 continue  # of a worker that was given up
             packed = _result(self._connection, done, worker)
             if packed is None:
@@ -109,12 +111,19 @@ class Cluster:
         for future in futures:
             future.release()
 
+    def _tell(self, worker: str, done: Future[bytes]) -> None:
+        self._done.put((worker, done))
+
+    def _open(self, worker: str) -> Future[Any]:
+        """Ask for a desk."""
+        key = f"{self._team}-desk-{uuid4().hex}"
+        opened: Future[Any] = self._connection.submit(_open_desk, self._team, workers=[worker], actor=True, key=key)
+        self._desks[worker] = opened
+        return opened
+
     def _has_desk(self, worker: str) -> bool:
-        """Whether a worker has a desk, after having asked for one; False where the worker is lost."""
-        if worker not in self._desks:
-            submit, key = self._connection.client.submit, f"{self._team}-desk-{uuid4().hex}"
-            self._desks[worker] = submit(_open_desk, self._team, workers=[worker], actor=True, key=key, pure=False)
-        desk = self._desks[worker]
+        """Whether a worker has a desk, once it has answered; False where the worker is lost."""
+        desk = self._desks.get(worker) or self._open(worker)
         while desk.status == "pending":
             try:
                 desk.exception(timeout=LOOK_SECONDS)
@@ -168,7 +177,7 @@ def each_on_cluster(
     try:
         while True:
             for number, part in islice(waiting, most - len(running)):
-                future = connection.client.submit(do_packed, packed, cloudpickle.dumps(part()), pure=False)
+                future = connection.submit(do_packed, packed, cloudpickle.dumps(part()))
                 running[future] = number
                 future.add_done_callback(done.put)
             if not running:

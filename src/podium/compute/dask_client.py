@@ -12,13 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from podium.compute.lost import ClusterLostError, WorkerLostError
+from podium.compute.lost import LOSSES_MAX, ClusterLostError, WorkerLostError
 from podium.compute.processes import ONE_THREAD
 from podium.compute.where import LOCAL, Where
 from podium.errors import PodiumError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 Told = TypeVar("Told")
 
@@ -51,6 +51,11 @@ class Connection:
     def living(self) -> set[str]:
         """Addresses of the workers that the scheduler knows now."""
         return set(self._asked(self.client.nthreads))
+
+    def submit(self, work: Callable[..., Told], *arguments: object, **options: Any) -> Future[Told]:
+        """A task, which Dask never takes for one that it has done before."""
+        self.ensure()
+        return self.client.submit(work, *arguments, pure=False, **options)
 
     def ensure(self) -> None:
         """Raise ClusterLostError where the connection to the scheduler is broken."""
@@ -139,7 +144,7 @@ def _local(workers: int) -> Connection:
     import dask
     from distributed import LocalCluster
 
-    with dask.config.set({"distributed.worker.memory.terminate": False}):
+    with dask.config.set({"distributed.scheduler.allowed-failures": LOSSES_MAX - 1}):
         cluster: Any = LocalCluster(
             n_workers=0, dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL, protocol="tcp://"
         )
@@ -147,7 +152,7 @@ def _local(workers: int) -> Connection:
     command += [cluster.scheduler_address, "--nworkers", str(workers), "--nthreads", "1", "--memory-limit", "0"]
     command += ["--no-dashboard", "--death-timeout", str(int(CONNECT_SECONDS))]
     path = os.pathsep.join(entry for entry in sys.path)
-    quiet = {"PYTHONPATH": path, "DASK_LOGGING__DISTRIBUTED": "critical", "DASK_DISTRIBUTED__WORKER__PRELOAD": "[]"}
+    quiet = {"PYTHONPATH": path, "DASK_LOGGING__DISTRIBUTED": "critical"}
     process = subprocess.Popen(
         command, env=os.environ | ONE_THREAD | quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )

@@ -47,6 +47,10 @@ class Options(BaseModel):
     """Longest time for one POD whose problem has integers, s; the best schedule found by then counts."""
     mip_gap: float = Field(default=1e-6, ge=0, le=1)
     """Relative gap at which such a problem counts as solved."""
+    gap: float = Field(default=0.005, ge=0, le=1)
+    """Level 2 ends when its plan is certified to lie within this share of the best possible."""
+    portfolio_time_limit_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    """Longest time for the coordination of level 2, s; the best plan by then counts."""
 
 
 class FileRef(BaseModel):
