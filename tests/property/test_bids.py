@@ -44,6 +44,6 @@ def test_bids_are_what_an_auction_takes(seed: int) -> None:
             continue
         for rung in range(ladder.rungs):
             wanted = float(np.clip(net[unit, rung], -limit, limit)) / 1000
-            met = expected.met_eur_per_mwh[unit] + 1000 * ladder.change_eur_per_kwh[unit, rung]
+            met = auction[unit] + expected.met_beyond_eur_per_mwh[unit] + 1000 * ladder.change_eur_per_kwh[unit, rung]
             asked = met - fee * np.sign(np.round(10 * wanted))
             assert abs(curve.at(unit, asked - 1e-9) - wanted) <= 0.05 + 1e-9

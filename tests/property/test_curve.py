@@ -9,9 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from podium.flex.elastic import Bidders, Ladder, elastic
-from podium.flex.offering import Offering
-from podium.flex.reserve import room_of
-from podium.flex.respond import Responder, Signal
+from podium.flex.respond import Signal
 from podium.flex.solve import net_power, solve
 from random_pods import Case, random_case
 
@@ -24,14 +22,10 @@ Ints = NDArray[np.int64]
 
 
 def bidders_of(case: Case, area: Ints | None = None) -> Bidders:
-    """PODs that sell energy only."""
-    pods, devices = len(case.meter.withdrawal_max), case.store.devices
-    room = room_of(case.store, case.meter, case.step_hours)
-    none = np.zeros((0, 2, case.store.steps), dtype=bool), np.zeros((0, devices), dtype=bool)
-    offering = Offering(np.zeros(0), *none, room)
+    """PODs that sell energy only, in one area or several."""
+    pods = len(case.meter.withdrawal_max)
     area = np.zeros(pods, dtype=np.int64) if area is None else area
-    nobody = np.zeros(pods, dtype=bool)
-    return Bidders.of(Responder(case.store, case.meter, case.step_hours, case.day, area, offering, nobody))
+    return Bidders.of(case.store, case.meter, case.step_hours, area, np.ones(pods, dtype=bool))
 
 
 def drawn(seed: int, case: Case) -> tuple[Signal, Ladder]:

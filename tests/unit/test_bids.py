@@ -11,9 +11,7 @@ from one_pod import half_hours, portfolio_of
 from podium.devices import Battery
 from podium.errors import InputError
 from podium.flex.elastic import Bidders, Elastic, Ladder, elastic
-from podium.flex.offering import Offering
-from podium.flex.reserve import room_of
-from podium.flex.respond import Responder, Signal
+from podium.flex.respond import Signal
 from podium.horizon import Horizon
 from podium.market.bids import (
     EnergyCurve,
@@ -53,13 +51,8 @@ def expected(
 def of_battery(ladder: Ladder, price: list[float], absent: bool = False) -> Elastic:
     portfolio = portfolio_of([BATTERY], half_hours(2), buy_eur_per_kwh=0.0, sell_eur_per_kwh=0.0)
     store, meter = portfolio.store(), portfolio.meter()
-    none = np.zeros((0, 2, 2), dtype=bool), np.zeros((0, 1), dtype=bool)
-    offering = Offering(np.zeros(0), *none, room_of(store, meter, 0.5))
-    day, area = portfolio.horizon.day, np.zeros(1, dtype=np.int64)
-    responder = Responder(store, meter, 0.5, day, area, offering, np.array([absent]))
-    return elastic(
-        Bidders.of(responder), Signal(np.array([price]), np.zeros((1, 0, 2, 2))), ladder, np.array([[100.0, 200.0]])
-    )
+    bidders = Bidders.of(store, meter, 0.5, np.zeros(1, dtype=np.int64), np.array([not absent]))
+    return elastic(bidders, Signal(np.array([price]), np.zeros((1, 0, 2, 2))), ladder, np.array([[100.0, 200.0]]))
 
 
 def test_a_battery_between_two_half_hours() -> None:

@@ -11,7 +11,8 @@ from podium.flex.curve import Rungs, curve_groups
 from podium.flex.exact import by_device, by_pod
 from podium.flex.kernel import SOLVED, Columns, Groups
 from podium.flex.piecewise import EXACT
-from podium.flex.respond import Responder, Signal
+from podium.flex.reserve import room_of
+from podium.flex.respond import Signal
 from podium.flex.solve import structure
 from podium.flexstore import FlexStore, Floats
 from podium.portfolio import Meter
@@ -76,12 +77,10 @@ class Bidders:
     """Where the connection leaves room for all devices at full power. Shape (pod,)."""
 
     @classmethod
-    def of(cls, responder: Responder) -> Bidders:
-        """The PODs of a responder, backing nothing."""
-        pods = len(responder.area)
-        tight = np.bincount(responder.store.pod[~responder.offering.room.free], minlength=pods) > 0
-        present = ~responder.absent
-        return cls(responder.store, responder.meter, responder.step_hours, responder.area, present, ~tight)
+    def of(cls, store: FlexStore, meter: Meter, step_hours: float, area: Ints, answers: Bools) -> Bidders:
+        """PODs whose devices back nothing."""
+        tight = np.bincount(store.pod[~room_of(store, meter, step_hours).free], minlength=len(area)) > 0
+        return cls(store, meter, step_hours, area, answers, ~tight)
 
     def keeping(self, store: FlexStore, meter: Meter) -> Bidders:
         """The same PODs with narrower limits of devices and connections."""

@@ -79,11 +79,11 @@ class Expected:
         return np.asarray((self.buy_eur_per_mwh - self.sell_eur_per_mwh) / 2)
 
     @property
-    def met_eur_per_mwh(self) -> Floats:
-        """What the next kWh costs the position on the market. Shape (unit,)."""
-        between = np.clip(self.coordination_eur_per_mwh, self.sell_eur_per_mwh, self.buy_eur_per_mwh)
-        sold = np.where(self.planned_kw < 0, self.sell_eur_per_mwh, between)
-        return np.where(self.planned_kw > 0, self.buy_eur_per_mwh, sold)
+    def met_beyond_eur_per_mwh(self) -> Floats:
+        """What the next kWh costs the position on the market, beyond the auction's price. Shape (unit,)."""
+        fee = self.fee_eur_per_mwh
+        between = np.clip(self.coordination_eur_per_mwh - self.auction_eur_per_mwh, -fee, fee)
+        return np.where(self.planned_kw > 0, fee, np.where(self.planned_kw < 0, -fee, between))
 
 
 def price_ladder(unit: Ints, auction_eur_per_mwh: Floats, rungs: int = RUNGS) -> Ladder:
@@ -136,9 +136,10 @@ def energy_curve(
     for u in range(units):
         change = KWH_PER_MWH * ladder.change_eur_per_kwh[u]
         tenths = _tenths(net_kw[u], change, expected.planned_kw[u], least[u], most[u])
-        met, fee = float(expected.met_eur_per_mwh[u]), float(expected.fee_eur_per_mwh[u])
-        price, tenths = _with_fee(*_ends_of_runs(met + change, tenths), fee)
-        price, tenths = thinned(price, tenths, float(expected.auction_eur_per_mwh[u]))
+        beyond, fee = float(expected.met_beyond_eur_per_mwh[u]), float(expected.fee_eur_per_mwh[u])
+        auction = float(expected.auction_eur_per_mwh[u])
+        change, tenths = _with_fee(*_ends_of_runs(change, tenths), beyond, fee)
+        price, tenths = thinned(auction + change, tenths, auction)
         unit.append(np.full(len(price), u))
         prices.append(price)
         quantities.append(tenths / STEPS_PER_MW)
@@ -160,15 +161,16 @@ def _ends_of_runs(price: Floats, tenths: Floats) -> tuple[Floats, Floats]:
     return price[last], tenths[last]
 
 
-def _with_fee(price: Floats, tenths: Floats, fee: float) -> tuple[Floats, Floats]:
-    """Prices of the auction from those that the position meets: whoever buys pays the fee, who sells loses it.
+def _with_fee(change: Floats, tenths: Floats, beyond: float, fee: float) -> tuple[Floats, Floats]:
+    """Changes of the auction's price from those of what the position meets, now `beyond` it.
 
-    Between the two nobody trades.
+    Whoever buys pays the fee, who sells loses it; between the two nobody trades.
     """
-    moved = price - fee * np.where(tenths > 0, 1.0, -1.0)
+    moved = change + (beyond - fee * np.where(tenths > 0, 1.0, -1.0))
     turn = int(np.searchsorted(-tenths, 0.0))
     if fee > 0 and 0 < turn < len(tenths) and tenths[turn] < 0:
-        moved, tenths = np.insert(moved, turn, price[turn - 1] + fee), np.insert(tenths, turn, 0.0)
+        idle = change[turn - 1] + (beyond + fee)
+        moved, tenths = np.insert(moved, turn, idle), np.insert(tenths, turn, 0.0)
     return moved, tenths
 
 
