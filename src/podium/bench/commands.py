@@ -61,7 +61,7 @@ GAP = Annotated[float, typer.Option(min=0.0, help="Certified gap at which to sto
 
 @bench.command("c")
 def bench_c(pods: PODS = 100, gap: GAP = 0.003, as_json: AS_JSON = False) -> None:
-    """Benchmark C: the PODs of benchmark A and reserve in 4-hour blocks, from arrays to a certified plan, on one core."""
+    """Benchmark C: the PODs of benchmark A and reserve in 4-hour blocks, to a certified plan, on one core."""
     taken = _ready()
     from podium.bench.benchmark_c import run
 

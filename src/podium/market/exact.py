@@ -182,7 +182,8 @@ def _make_whole(
 
 
 def _finished(
-    task: Task, state: Coordination, rounds: tuple[Round, ...], team: Team[Part], offsets: Ints, *, late: bool, sent: tuple[float, float],
+    task: Task, state: Coordination, rounds: tuple[Round, ...], team: Team[Part], offsets: Ints, *,
+    late: bool, sent: tuple[float, float],
 ) -> Found:  # fmt: skip
     """Whole answers chosen, offers rounded, the mix made real, and its money counted."""
     coupling = task.coupling
