@@ -18,13 +18,17 @@ from podium.market.prices import EnergyPrices
 from podium.market.terms import Market
 from podium.portfolio import Pod, Portfolio
 from podium.profiles import Profiles
+from podium.study.cells import read_numbers
+from podium.study.file_ref import FileRef
 from podium.study.limits import LIMITS, Limits
+from podium.study.market import market_of
 from podium.study.moments import Clock
 from podium.study.rows import Rows, id_problems, judged, moved_chargers, owners, pod_rules, read_rows
-from podium.study.schema import SPEC_FILE, FileRef, Options, SpecFile, StudyFile, read_spec
+from podium.study.schema import SPEC_FILE, Options, SpecFile, StudyFile, read_spec
 from podium.study.series import TIME, read_series
-from podium.study.tables import TableFile, open_table
-from podium.study.wording import is_missing, one_of
+from podium.study.surroundings import Surroundings, profile_names
+from podium.study.tables import Table, TableFile, open_table
+from podium.study.wording import each, is_missing, one_of
 
 PRICE = "price_eur_per_mwh"
 BUY, SELL, PRODUCTION = "buy_eur_per_mwh", "sell_eur_per_mwh", "production_eur_per_mwh"
@@ -67,8 +71,11 @@ def load_study(path: Path | str, limits: Limits = LIMITS) -> Study:
     spec = loading.spec
     with loading.noting():
         portfolio = loading.portfolio()
+    prices: EnergyPrices | None = None
     with loading.noting():
         prices = loading.prices()
+    with loading.noting():
+        market = loading.market(prices)
     if loading.problems:
         raise InputError(loading.problems)
     return Study(
@@ -78,6 +85,7 @@ def load_study(path: Path | str, limits: Limits = LIMITS) -> Study:
         options=spec.options,
         folder=spec_path.parent,
         notices=tuple(loading.notices),
+        market=market,
     )
 
 
@@ -98,6 +106,11 @@ class _Loading:
     limits: Limits
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    around: Surroundings = field(init=False)
+    """What the market refers to, as far as it was read."""
+
+    def __post_init__(self) -> None:
+        self.around = Surroundings(self.said, self.open, self.clock)
 
     @property
     def spec(self) -> StudyFile:
@@ -136,6 +149,8 @@ class _Loading:
         except InputError:
             self._note_all(devices.values())
             raise
+        self.around.groups = set(pods.columns["group"]) - {""}
+        self.around.devices = [name for rows in devices.values() for name in rows.ids]
         profiles = self._resolved([pods, *devices.values()])
         self.problems += id_problems(pods, devices)
         tables = {kind: self._devices(kind, rows, pods, profiles) for kind, rows in devices.items()}
@@ -167,8 +182,14 @@ class _Loading:
         """Read the profiles that the tables name, and put their rows in place of the names."""
         used: set[str] = set().union(*(rows.profile_names() for rows in tables))
         before = len(self.problems)
-        profiles, available = self._profiles(used)
-        if len(self.problems) > before:  # a file is at fault; go on as if it held what is asked for
+        market = set(profile_names(self.spec.market))
+        profiles, available = self._profiles(used | market)
+        self.around.available = available
+        if len(self.problems) == before:
+            row_of = {name: row for row, name in enumerate(profiles.names)}
+            self.around.series = {name: profiles.values[row_of[name]] for name in market if name in row_of}
+            profiles = profiles.take(np.array([row for name, row in row_of.items() if name in used], dtype=np.int64))
+        else:  # a file is at fault; go on as if it held what is asked for
             available = list(used)
             profiles = Profiles(tuple(available), np.ones((len(available), self.horizon.steps)))
         sources = " or ".join(ref.source for ref in self.spec.profiles)
@@ -195,6 +216,12 @@ class _Loading:
                     values.append(found)
         return Profiles(tuple(names), np.concatenate(values)), list(home)
 
+    def market(self, prices: EnergyPrices | None) -> Market:
+        """What the portfolio meets beside energy prices."""
+        market = market_of(self.spec.market, self.around, prices)
+        self.notices += self.around.notices
+        return market
+
     def prices(self) -> EnergyPrices | None:
         """Market prices on the steps of the horizon."""
         ref = self.spec.prices
@@ -203,7 +230,9 @@ class _Loading:
         file = self.open(ref, "prices")
         _refuse_without_time(file)
         names = _price_columns(file)
-        values, _ = read_series(file, names, self.horizon, self.clock(ref))
+        values, table = read_series(file, names, self.horizon, self.clock(ref))
+        if self.spec.options.method == "exact" and self.spec.market.settlement != "retail" and SELL in names:
+            _refuse_arbitrage(table)
         by_name = dict(zip(names, values, strict=True))
         buy = by_name.get(PRICE, by_name.get(BUY))
         sell = by_name.get(PRICE, by_name.get(SELL))
@@ -226,6 +255,19 @@ def _refuse_without_time(file: TableFile) -> None:
         raise InputError(
             Problem(file.header, f"column {is_missing(TIME)}", "the start of each row's step, with an offset")
         )
+
+
+def _refuse_arbitrage(table: Table) -> None:
+    """Raise InputError where selling pays more than buying costs: the exact method would do both without end."""
+    (buy, _), (sell, _) = (read_numbers(table, name) for name in (BUY, SELL))
+    problems = each(
+        np.flatnonzero(sell > buy),
+        table.where,
+        lambda row: f"buying at {buy[row]:g} and selling at {sell[row]:g} EUR/MWh: profit would have no limit",
+        "a selling price of at most the buying price with method 'exact'; method 'virtus' takes any",
+    )
+    if problems:
+        raise InputError(problems)
 
 
 def _price_columns(file: TableFile) -> list[str]:

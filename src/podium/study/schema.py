@@ -7,37 +7,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    ValidationError,
-    create_model,
-    model_validator,
-)
-from pydantic_core import CoreSchema, ErrorDetails
+from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic_core import ErrorDetails
 
 from podium.devices import KINDS
 from podium.errors import InputError, Problem
 from podium.horizon import Horizon, zone_of
+from podium.study.file_ref import STRICT, FileRef, FileRefs
 from podium.study.limits import LIMITS, Limits
+from podium.study.market_schema import LIST_TAG, PARTS, TABLE_TAG, MarketFile
 from podium.study.place import refuse_large
 from podium.study.wording import is_missing, one_of
 
 SPEC_FILE = "study.yaml"
 KeyPath = tuple[str | int, ...]
-_STRICT = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Options(BaseModel):
     """How a study is optimised."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     method: Literal["exact", "virtus"] = "exact"
     """Level 2: `exact`, or the reference method `virtus`."""
@@ -47,47 +39,16 @@ class Options(BaseModel):
     """Longest time for one POD whose problem has integers, s; the best schedule found by then counts."""
     mip_gap: float = Field(default=1e-6, ge=0, le=1)
     """Relative gap at which such a problem counts as solved."""
-
-
-class FileRef(BaseModel):
-    """A table: a file name ("pv.csv", "book.xlsx#pv"), or the same with its options."""
-
-    model_config = _STRICT
-
-    file: str = Field(min_length=1)
-    """Name inside the study folder: .csv, .parquet or .xlsx."""
-    sheet: str | None = None
-    """Sheet of an Excel file (its only one where absent)."""
-    local_times: bool = False
-    """True where times are wall-clock times of the study's time zone, without an offset."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        file, mark, sheet = value.partition("#")
-        return {"file": file, "sheet": sheet} if mark and is_excel(file) else {"file": value}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string", "minLength": 1}, handler(core)]}
-
-    @property
-    def source(self) -> str:
-        """The name in error messages."""
-        return self.file if self.sheet is None else f"{self.file}#{self.sheet}"
-
-
-def is_excel(name: str) -> bool:
-    """True for the suffixes of Excel workbooks."""
-    return name.lower().endswith((".xlsx", ".xlsm"))
+    gap: float = Field(default=0.005, ge=0, le=1)
+    """Relative gap between the portfolio's plan and the bound at which the coordination of PODs ends."""
+    portfolio_time_limit_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    """Longest time for the coordination of PODs, s; the best plan found by then counts."""
 
 
 class _DeviceFiles(BaseModel):
     """Kind of device -> its table."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
 
 DeviceFiles: type[_DeviceFiles] = create_model(
@@ -98,20 +59,10 @@ DeviceFiles: type[_DeviceFiles] = create_model(
 )
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | Mapping) else value
-
-
-FileRefs = Annotated[
-    tuple[FileRef, ...],
-    BeforeValidator(_as_list, json_schema_input_type=FileRef | list[FileRef]),
-]
-
-
 class StudyFile(BaseModel):
     """Everything that study.yaml says."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     name: str = Field(min_length=1)
     """Title of the study."""
@@ -133,6 +84,8 @@ class StudyFile(BaseModel):
     """Time series that the tables refer to: a file or a list of files."""
     prices: FileRef | None = None
     """Market prices, EUR/MWh."""
+    market: MarketFile = MarketFile()
+    """Reserve products, limits of the portfolio, and who is billed where, see below."""
     options: Options = Options()
     """How the study is optimised, see below."""
 
@@ -291,7 +244,7 @@ def _note_lines(node: yaml.Node | None, at: KeyPath, lines: dict[KeyPath, int], 
 
 def _in_words(found: ErrorDetails, lines: Mapping[KeyPath, int]) -> Problem:
     """A pydantic error as a problem with its line."""
-    at: KeyPath = tuple(found["loc"])
+    at: KeyPath = tuple(part for part in found["loc"] if part not in (LIST_TAG, TABLE_TAG))
     key = ".".join(str(part) for part in at)
     if found["type"] == "extra_forbidden":
         what = "kind of device" if at[:-1] == ("devices",) else "key"
@@ -314,6 +267,8 @@ def _known(at: KeyPath) -> list[str]:
     """The keys that may stand at a place of study.yaml."""
     if not at:
         return list(StudyFile.model_fields)
+    if at[0] == "market" and len(at) in (1, 3):
+        return list((MarketFile if len(at) == 1 else PARTS.get(str(at[1]), FileRef)).model_fields)
     models: dict[str | int, type[BaseModel]] = {"options": Options, "devices": DeviceFiles}
     model = models.get(at[0], FileRef) if len(at) == 1 else FileRef
     return list(model.model_fields)
