@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -31,9 +33,20 @@ from podium.devices import (
 from podium.devices.device import Spec, specs
 from podium.horizon import Horizon
 from podium.market.prices import EnergyPrices
+from podium.market.terms import (
+    BACKING_KINDS,
+    Direction,
+    GroupLimits,
+    Market,
+    PositionLimits,
+    ReserveProduct,
+    Settlement,
+    Takeover,
+)
 from podium.portfolio import Pod, Portfolio, pod_specs
 from podium.study import LIMITS, Options, Study, load_study, write_study
 from podium.study.moments import Clock
+from podium.study.reserve import RESERVED_NAMES
 from podium.study.series import on_steps, read_series
 from podium.study.tables import CsvFile
 from podium.study.write import Format
@@ -169,6 +182,63 @@ def devices(draw: st.DrawFn, profiles: list[str], horizon: Horizon, device: str)
 
 
 @st.composite
+def limits(draw: st.DrawFn, steps: int, seed: int) -> PositionLimits:
+    """A number, a series or nothing for each side, but not nothing for both."""
+    random = np.random.default_rng(seed)
+    forms = [np.full(steps, draw(numbers)), random.uniform(0, 100, steps), np.full(steps, np.inf)]
+    first = draw(st.integers(0, 2))
+    return PositionLimits(forms[first], forms[draw(st.integers(0, 2 if first < 2 else 1))])
+
+
+@st.composite
+def products(draw: st.DrawFn, name: str, horizon: Horizon, seed: int) -> ReserveProduct:
+    """One to five blocks of any length with or without gaps between them."""
+    random = np.random.default_rng(seed)
+    edges = np.unique(random.integers(0, horizon.steps + 1, 2 * draw(st.integers(1, 5))))
+    edges = edges if len(edges) > 1 else np.array([0, horizon.steps])
+    sold = [pair for pair in itertools.pairwise(edges.tolist()) if random.uniform() < 0.7] or [(edges[0], edges[1])]
+    block = np.full(horizon.steps, -1)
+    for number, (first, last) in enumerate(sold):
+        block[first:last] = number
+    activation = draw(st.sampled_from([np.zeros(horizon.steps), random.uniform(-50, 500, horizon.steps)]))
+    return ReserveProduct(
+        name,
+        draw(st.sampled_from(get_args(Direction))),
+        block,
+        random.uniform(-1, 30, len(sold)),
+        activation,
+        activated_share=draw(st.floats(0, 1)),
+        sustain_hours=draw(positive),
+        minimum_mw=draw(numbers),
+        increment_mw=draw(numbers),
+        maximum_mw=np.where(random.uniform(size=len(sold)) < 0.5, np.inf, random.uniform(0, 9, len(sold))),
+        kinds=draw(st.sampled_from([BACKING_KINDS, ("battery",)])),
+    )
+
+
+@st.composite
+def markets(draw: st.DrawFn, horizon: Horizon, groups: list[str]) -> Market:
+    """Any market, in which takeover goes by kinds of devices."""
+    seeds = st.integers(0, 2**32)
+    named = draw(st.lists(names.filter(lambda name: name not in RESERVED_NAMES), max_size=3, unique=True))
+    takeover = draw(st.sampled_from(get_args(Takeover)))
+    return Market(
+        settlement=draw(st.sampled_from(get_args(Settlement))),
+        reserves=tuple(draw(products(name, horizon, draw(seeds))) for name in named),
+        limits=draw(maybe(limits(horizon.steps, draw(seeds)))),
+        peak_eur_per_kw=draw(numbers),
+        headroom_up_kw=draw(numbers),
+        headroom_down_kw=draw(numbers),
+        headroom_sustain_hours=draw(positive),
+        groups=tuple(
+            GroupLimits(group, draw(limits(horizon.steps, draw(seeds)))) for group in groups if draw(st.booleans())
+        ),
+        takeover=takeover,
+        priority=("battery", "chp") if takeover == "priority" else (),
+    )
+
+
+@st.composite
 def studies(draw: st.DrawFn) -> Study:
     """One to four PODs with any devices, profiles and prices."""
     horizon = draw(horizons())
@@ -182,6 +252,7 @@ def studies(draw: st.DrawFn) -> Study:
         Pod(
             pod=pod,
             name=draw(st.just("") | names),
+            group=draw(st.sampled_from(["", "north", "süd"])),
             buy_eur_per_kwh=draw(maybe(st.floats(-1, 1))),
             sell_profile=draw(maybe(st.sampled_from(profiles))),
             sell_scale=draw(numbers),
@@ -197,7 +268,8 @@ def studies(draw: st.DrawFn) -> Study:
         )
     )
     options = draw(st.builds(Options, method=st.sampled_from(["exact", "virtus"]), sustain_hours=positive))
-    return Study(draw(names), Portfolio.of(pods, horizon, series).compact(), prices, options)
+    market = draw(st.just(Market()) | markets(horizon, sorted({pod.group for pod in pods} - {""})))
+    return Study(draw(names), Portfolio.of(pods, horizon, series).compact(), prices, options, market=market)
 
 
 @pytest.mark.parametrize("file_format", get_args(Format))
@@ -210,6 +282,24 @@ def test_written_and_read_again_it_is_the_same(study: Study, file_format: Format
     assert again.horizon.times.tz == study.horizon.times.tz
     same_portfolio(again.portfolio, study.portfolio)
     same_prices(again.prices, study.prices)
+    same_market(again.market, study.market)
+
+
+def same_market(one: Market, other: Market) -> None:
+    """Field by field, arrays by their numbers."""
+    assert same(one, other)
+
+
+def same(one: Any, other: Any) -> bool:
+    if is_dataclass(one):
+        return type(one) is type(other) and all(
+            same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one)
+        )
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
 
 
 def same_portfolio(one: Portfolio, other: Portfolio) -> None:

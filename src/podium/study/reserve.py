@@ -150,7 +150,7 @@ def _missing(entry: _Entry) -> Iterator[Problem]:
         needed["activation_eur_per_mwh"] = said.activation_eur_per_mwh
     for name, value in needed.items():
         if value is None:
-            of = f" of {entry.name}" if entry.name else ""
+            of = f" for {entry.name}" if entry.name else ""
             yield Problem(entry.where(), f"{is_missing(name)}{of}", f"a line '{name}: ...'")
 
 
