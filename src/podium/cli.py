@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from textwrap import fill
 from types import FrameType
 from typing import Annotated, Any
 
@@ -215,6 +216,23 @@ def schema() -> None:
     from podium.study import study_schema
 
     typer.echo(json.dumps(study_schema(), indent=2))
+
+
+@app.command()
+def markets(as_json: AS_JSON = False) -> None:
+    """List the presets of reserve markets, with their source and date."""
+    from podium.study.presets import presets
+
+    if as_json:
+        content = {name: preset.model_dump(exclude_unset=True) for name, preset in presets().items()}
+        typer.echo(json.dumps(content, indent=2))
+        return
+    for name, preset in presets().items():
+        products = ", ".join(str(product.name) for product in preset.products)
+        said = {"rules of": preset.date, "products": products, "source": preset.source, "note": preset.note}
+        typer.echo(f"{name}: {preset.title}")
+        for what, text in said.items():
+            typer.echo(fill(f"{what:9} {text}", 116, initial_indent="  ", subsequent_indent=" " * 12))
 
 
 @app.command("warm-up")

@@ -149,7 +149,19 @@ def test_init_makes_a_study_and_never_touches_what_is_there(tmp_path: Path, say:
 def test_examples_are_listed_without_a_folder(say: Say) -> None:
     code, out, _ = say("init", "--list")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["one-home", "dst-days", "it-north-200"]
+    assert [line.split()[0] for line in out.splitlines()] == ["one-home", "dst-days", "it-north-200", "it-north-afrr"]
+
+
+def test_markets_are_listed_with_source_and_date(say: Say) -> None:
+    code, out, _ = say("markets")
+    assert code == 0
+    heads = [line.split(":")[0] for line in out.splitlines() if not line.startswith(" ")]
+    assert heads == ["eu-afrr", "eu-fcr", "eu-mfrr", "it-uvam-2021"]
+    assert "rules of  2024-12-18" in out
+    assert "superseded by TIDE" in out
+    content = json.loads(say("markets", "--json")[1])
+    assert [product["name"] for product in content["eu-afrr"]["products"]] == ["afrr-up", "afrr-down"]
+    assert content["eu-afrr"]["date"] == "2024-12-18"
 
 
 def test_check_without_results_says_how_to_make_them(tmp_path: Path, say: Say) -> None:

@@ -96,6 +96,22 @@ def test_it_north_200_is_what_it_says(north: Study) -> None:
     assert np.count_nonzero(chp["electric_min_kw"]) == 4
 
 
+def test_it_north_afrr_is_it_north_200_with_reserve_and_limits(examples: Path, north: Study) -> None:
+    """The same PODs, two products of six blocks, and a limit that leaves room for the position without offers."""
+    study = load_study(examples / "it-north-afrr")
+    assert study.portfolio.ids.tolist() == north.portfolio.ids.tolist()
+    assert study.options.method == "exact"
+    up, down = study.market.reserves
+    assert (up.direction, down.direction) == ("up", "down")
+    for product in (up, down):
+        np.testing.assert_array_equal(product.block, np.repeat(np.arange(6), 16))
+        assert (product.minimum_mw, product.increment_mw) == (1.0, 1.0)
+        assert len(set(product.availability_eur_per_mw_h)) == 6
+    assert study.market.limits is not None
+    assert set(study.market.limits.withdrawal_max_kw) == {6000.0}
+    assert set(study.market.limits.injection_max_kw) == {20000.0}
+
+
 def test_every_pod_of_it_north_200_has_room_for_its_loads(north: Study) -> None:
     """With flexible devices at rest and all loads uncut, no connection is overrun, and boilers cover the heat."""
     portfolio = north.portfolio
@@ -120,7 +136,9 @@ def test_no_pod_fails(examples: Path, name: str) -> None:
 
 
 def test_an_unknown_example_and_a_used_folder_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'two-homes'; expected one of 'dst-days', 'it-north-200', 'one-home'"):
+    with pytest.raises(
+        InputError, match="'two-homes'; expected one of 'dst-days', 'it-north-200', 'it-north-afrr', 'one-home'"
+    ):
         write_example("two-homes", tmp_path / "new")
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty"):

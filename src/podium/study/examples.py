@@ -11,6 +11,7 @@ from podium.errors import InputError, Problem, listed
 from podium.horizon import Horizon
 from podium.study.draft import TIME_ZONE, Draft, two_rate_tariff
 from podium.study.it_north import it_north_200
+from podium.study.it_north_afrr import MADE_UP_NOTICE, it_north_afrr
 from podium.study.schema import SPEC_FILE
 from podium.study.simbench import PRICE_NOTICE, PROFILE_NOTICE
 from podium.study.write import write_study
@@ -19,6 +20,7 @@ EXAMPLES = {
     "one-home": "One home with PV and a battery on a summer day: small enough to read",
     "dst-days": "Six PODs over the days on which the clocks change: 23 h, and 25 h in the folder `autumn`",
     "it-north-200": "200 mixed PODs in Northern Italy on 2018-03-13, with the prices of that day",
+    "it-north-afrr": "The same 200 PODs, which also sell secondary reserve (aFRR) and keep limits together",
 }
 """Name -> what it shows."""
 
@@ -29,6 +31,7 @@ def write_example(name: str, directory: str | Path) -> Path:
         "one-home": _one_home,
         "dst-days": _dst_days,
         "it-north-200": lambda folder: _write(it_north_200(), folder),
+        "it-north-afrr": _it_north_afrr,
     }
     if name not in makers:
         raise InputError(Problem("example", repr(name), f"one of {listed(EXAMPLES)}"))
@@ -40,6 +43,11 @@ def write_example(name: str, directory: str | Path) -> Path:
 def _write(draft: Draft, folder: Path) -> None:
     write_study(draft.parts(), folder)
     (folder / "SOURCES.md").write_text(PROFILE_NOTICE + PRICE_NOTICE, encoding="utf-8")
+
+
+def _it_north_afrr(folder: Path) -> None:
+    write_study(it_north_afrr(), folder)
+    (folder / "SOURCES.md").write_text(PROFILE_NOTICE + PRICE_NOTICE + MADE_UP_NOTICE, encoding="utf-8")
 
 
 ONE_HOME = """\
