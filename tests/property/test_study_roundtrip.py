@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -33,20 +33,10 @@ from podium.devices import (
 from podium.devices.device import Spec, specs
 from podium.horizon import Horizon
 from podium.market.prices import EnergyPrices
-from podium.market.terms import (
-    BACKING_KINDS,
-    Direction,
-    GroupLimits,
-    Market,
-    PositionLimits,
-    ReserveProduct,
-    Settlement,
-    Takeover,
-)
+from podium.market.terms import GroupLimits, Market, PositionLimits, ReserveProduct
 from podium.portfolio import Pod, Portfolio, pod_specs
 from podium.study import LIMITS, Options, Study, load_study, write_study
 from podium.study.moments import Clock
-from podium.study.reserve import RESERVED_NAMES
 from podium.study.series import on_steps, read_series
 from podium.study.tables import CsvFile
 from podium.study.write import Format
@@ -181,60 +171,65 @@ def devices(draw: st.DrawFn, profiles: list[str], horizon: Horizon, device: str)
     return [draw(built[kind])]
 
 
-@st.composite
-def limits(draw: st.DrawFn, steps: int, seed: int) -> PositionLimits:
-    """A number, a series or nothing for each side, but not nothing for both."""
-    random = np.random.default_rng(seed)
-    forms = [np.full(steps, draw(numbers)), random.uniform(0, 100, steps), np.full(steps, np.inf)]
-    first = draw(st.integers(0, 2))
-    return PositionLimits(forms[first], forms[draw(st.integers(0, 2 if first < 2 else 1))])
+def limits(horizon: Horizon, random: np.random.Generator) -> st.SearchStrategy[PositionLimits]:
+    """Each side free, constant, or a series."""
+    free, constant = np.full(horizon.steps, np.inf), np.full(horizon.steps, 3.7)
+    side = st.sampled_from([free, constant, random.uniform(0, 9, horizon.steps)])
+    return st.builds(PositionLimits, side, side)
 
 
 @st.composite
-def products(draw: st.DrawFn, name: str, horizon: Horizon, seed: int) -> ReserveProduct:
-    """One to five blocks of any length with or without gaps between them."""
-    random = np.random.default_rng(seed)
-    edges = np.unique(random.integers(0, horizon.steps + 1, 2 * draw(st.integers(1, 5))))
-    edges = edges if len(edges) > 1 else np.array([0, horizon.steps])
-    sold = [pair for pair in itertools.pairwise(edges.tolist()) if random.uniform() < 0.7] or [(edges[0], edges[1])]
-    block = np.full(horizon.steps, -1)
-    for number, (first, last) in enumerate(sold):
-        block[first:last] = number
-    activation = draw(st.sampled_from([np.zeros(horizon.steps), random.uniform(-50, 500, horizon.steps)]))
+def products(draw: st.DrawFn, name: str, horizon: Horizon, random: np.random.Generator) -> ReserveProduct:
+    """A product with blocks of any lengths, and gaps between them."""
+    lengths = draw(st.lists(st.integers(1, max(horizon.steps // 2, 1)), min_size=1, max_size=6))
+    edges = np.minimum(np.cumsum([0, *lengths]), horizon.steps)
+    block = np.full(horizon.steps, -1, dtype=np.int64)
+    number = 0
+    for first, last in pairwise(edges):
+        if last > first and (number == 0 or draw(st.booleans())):
+            block[first:last] = number
+            number += 1
+    increment = draw(st.sampled_from([0.0, 0.1, 1.0]))
+    activation = draw(st.sampled_from([np.full(horizon.steps, -12.5), random.uniform(-50, 200, horizon.steps)]))
     return ReserveProduct(
-        name,
-        draw(st.sampled_from(get_args(Direction))),
-        block,
-        random.uniform(-1, 30, len(sold)),
-        activation,
+        name=name,
+        direction=draw(st.sampled_from(["up", "down", "symmetric"])),
+        block=block,
+        availability_eur_per_mw_h=random.uniform(0, 20, number),
+        activation_eur_per_mwh=activation,
         activated_share=draw(st.floats(0, 1)),
         sustain_hours=draw(positive),
-        minimum_mw=draw(numbers),
-        increment_mw=draw(numbers),
-        maximum_mw=np.where(random.uniform(size=len(sold)) < 0.5, np.inf, random.uniform(0, 9, len(sold))),
-        kinds=draw(st.sampled_from([BACKING_KINDS, ("battery",)])),
+        minimum_mw=draw(st.sampled_from([0.0, 0.5])),
+        increment_mw=increment,
+        maximum_mw=draw(st.sampled_from([np.full(number, np.inf), random.integers(1, 9, number).astype(float)])),
+        kinds=draw(st.sampled_from([("battery",), ("chp", "pv"), tuple(KINDS)])),
     )
 
 
+def _minutes(horizon: Horizon) -> int:
+    return horizon.steps * horizon.step_minutes
+
+
 @st.composite
-def markets(draw: st.DrawFn, horizon: Horizon, groups: list[str]) -> Market:
-    """Any market, in which takeover goes by kinds of devices."""
-    seeds = st.integers(0, 2**32)
-    named = draw(st.lists(names.filter(lambda name: name not in RESERVED_NAMES), max_size=3, unique=True))
-    takeover = draw(st.sampled_from(get_args(Takeover)))
+def markets(draw: st.DrawFn, horizon: Horizon, groups: list[str], *, priced: bool) -> Market:
+    """Any terms that the files can say."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    whole = draw(limits(horizon, random))
+    units = [unit for unit in (15, 30, 60) if unit % horizon.step_minutes == 0]
+    units = [unit for unit in units if not (horizon.minute_of_day[0] % unit or _minutes(horizon) % unit)]
+    own = draw(st.lists(names, max_size=3, unique=True))
     return Market(
-        settlement=draw(st.sampled_from(get_args(Settlement))),
-        reserves=tuple(draw(products(name, horizon, draw(seeds))) for name in named),
-        limits=draw(maybe(limits(horizon.steps, draw(seeds)))),
+        settlement=draw(st.sampled_from(["market", "retail", "both"] if priced else ["market", "retail"])),
+        time_unit_minutes=None if priced else draw(st.sampled_from([None, *units])),
+        reserves=tuple(draw(products(name, horizon, random)) for name in own),
+        limits=whole if whole.binding else None,
         peak_eur_per_kw=draw(numbers),
         headroom_up_kw=draw(numbers),
         headroom_down_kw=draw(numbers),
         headroom_sustain_hours=draw(positive),
-        groups=tuple(
-            GroupLimits(group, draw(limits(horizon.steps, draw(seeds)))) for group in groups if draw(st.booleans())
-        ),
-        takeover=takeover,
-        priority=("battery", "chp") if takeover == "priority" else (),
+        groups=tuple(GroupLimits(name, draw(limits(horizon, random))) for name in groups if draw(st.booleans())),
+        takeover=draw(st.sampled_from(["proportional", "cost", "priority"])),
+        priority=draw(st.sampled_from([("battery",), ("chp", "battery")])),
     )
 
 
@@ -252,7 +247,7 @@ def studies(draw: st.DrawFn) -> Study:
         Pod(
             pod=pod,
             name=draw(st.just("") | names),
-            group=draw(st.sampled_from(["", "north", "süd"])),
+            group=draw(st.just("") | names),
             buy_eur_per_kwh=draw(maybe(st.floats(-1, 1))),
             sell_profile=draw(maybe(st.sampled_from(profiles))),
             sell_scale=draw(numbers),
@@ -268,7 +263,8 @@ def studies(draw: st.DrawFn) -> Study:
         )
     )
     options = draw(st.builds(Options, method=st.sampled_from(["exact", "virtus"]), sustain_hours=positive))
-    market = draw(st.just(Market()) | markets(horizon, sorted({pod.group for pod in pods} - {""})))
+    groups = sorted({pod.group for pod in pods} - {""})
+    market = draw(st.just(Market()) | markets(horizon, groups, priced=prices is not None))
     return Study(draw(names), Portfolio.of(pods, horizon, series).compact(), prices, options, market=market)
 
 
@@ -282,24 +278,23 @@ def test_written_and_read_again_it_is_the_same(study: Study, file_format: Format
     assert again.horizon.times.tz == study.horizon.times.tz
     same_portfolio(again.portfolio, study.portfolio)
     same_prices(again.prices, study.prices)
-    same_market(again.market, study.market)
+    same_parts(again.market, study.market)
 
 
-def same_market(one: Market, other: Market) -> None:
-    """Field by field, arrays by their numbers."""
-    assert same(one, other)
-
-
-def same(one: Any, other: Any) -> bool:
+def same_parts(one: Any, other: Any) -> None:
+    """Equal dataclasses, tuples and arrays, whatever lies within them."""
+    assert type(one) is type(other)
     if is_dataclass(one):
-        return type(one) is type(other) and all(
-            same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one)
-        )
-    if isinstance(one, np.ndarray):
-        return np.array_equal(one, other)
-    if isinstance(one, tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
+        for part in fields(one):
+            same_parts(getattr(one, part.name), getattr(other, part.name))
+    elif isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, other)
+    elif isinstance(one, tuple):
+        assert len(one) == len(other)
+        for mine, its in zip(one, other, strict=True):
+            same_parts(mine, its)
+    else:
+        assert one == other
 
 
 def same_portfolio(one: Portfolio, other: Portfolio) -> None:
@@ -314,8 +309,8 @@ def same_portfolio(one: Portfolio, other: Portfolio) -> None:
         same_columns(specs(table.kind), table.columns, twin.columns)
 
 
-def same_columns(fields: tuple[Spec, ...], one: Any, other: Any) -> None:
-    for spec in fields:
+def same_columns(columns: tuple[Spec, ...], one: Any, other: Any) -> None:
+    for spec in columns:
         assert one[spec.name].dtype == other[spec.name].dtype, spec.name
         np.testing.assert_array_equal(one[spec.name], other[spec.name], err_msg=spec.name)
 

@@ -1,369 +1,392 @@
-"""The key `market` of study.yaml: what it becomes, and what a user reads who made a mistake."""
+"""The key `market` of study.yaml: what it becomes, and what a user reads who made a mistake in it."""
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from podium.devices import KINDS
 from podium.errors import InputError
 from podium.horizon import Horizon
-from podium.study import Study, load_study
-from podium.study.blocks import Calendar, calendar_blocks
+from podium.market.terms import Market, ReserveProduct
+from podium.study import Study, load_study, write_study
+from podium.study.blocks import Window
 from podium.study.presets import presets
-from unit.study_folders import one_home, series, write_files
+from unit.study_folders import hourly, one_home, series, write_files
 
-OWN = """\
-market:
-  time_unit_minutes: 60
-  withdrawal_max_kw: 12.5
-  injection_max_kw: sun
-  peak_eur_per_kw: 0.4
-  headroom_up_kw: 1.5
-  groups:
-    - {group: north, withdrawal_max_kw: 9}
-  reserve:
-    - name: evening
-      direction: down
-      offered_from: 15:00
-      offered_to: 21:00
-      block_hours: 3
-      availability_eur_per_mw_h: 7.5
-      activation_eur_per_mwh: household
-      activated_share: 0.1
-      sustain_hours: 0.5
-      minimum_mw: 0.001
-      increment_mw: 0.0005
-      maximum_mw: 0.01
-      kinds: [battery]
-  takeover: priority
-  priority: [battery-1, ev_charger]
-"""
+HEAD = len(one_home()["study.yaml"].splitlines())
+AFRR = "reserve:\n  - preset: eu-afrr\n    availability_eur_per_mw_h: "
 
 
-def with_market(market: str, **files: str) -> dict[str, str]:
-    """The small study with a market, and files beside it."""
-    study = one_home()
-    study["study.yaml"] += market
-    return study | {name.replace("_csv", ".csv"): text for name, text in files.items()}
+def with_market(text: str, **files: str) -> dict[str, str]:
+    """The small study with these keys under `market`; they begin in line HEAD + 2."""
+    found = one_home() | {name.replace("_csv", ".csv"): content for name, content in files.items()}
+    found["study.yaml"] += "market:\n" + "".join(f"  {line}\n" for line in text.splitlines())
+    return found
 
 
-def loaded(folder: Path, market: str, **files: str) -> Study:
-    return load_study(write_files(folder, with_market(market, **files)))
+def market(folder: Path, text: str, **files: str) -> Market:
+    return load_study(write_files(folder, with_market(text, **files))).market
 
 
-def problems(folder: Path, market: str, *changes: tuple[str, str, str], **files: str) -> list[str]:
-    """What `load_study` says of the small study with a market, after changes (file, old, new)."""
-    study = with_market(market, **files)
-    for name, old, new in changes:
-        assert old in study[name]
-        study[name] = study[name].replace(old, new, 1)
+def problems(folder: Path, text: str, **files: str) -> list[str]:
+    """What `load_study` says, with lines counted from the first one below `market:`."""
     with pytest.raises(InputError) as caught:
-        load_study(write_files(folder, study))
-    return [str(problem) for problem in caught.value.problems]
+        load_study(write_files(folder, with_market(text, **files)))
+    found = [str(problem) for problem in caught.value.problems]
+    for line in range(40, 0, -1):
+        found = [message.replace(f"study.yaml, line {HEAD + 1 + line}:", f"line {line}:") for message in found]
+    return found
 
 
-def test_every_field_arrives(tmp_path: Path) -> None:
-    """Blocks of 3 h from 15:00 to 21:00 are quarter-hours 60 to 71 and 72 to 83; profiles stay out of the portfolio."""
-    study = loaded(tmp_path, OWN)
-    market = study.market
-    assert (market.settlement, market.time_unit_minutes, market.peak_eur_per_kw) == ("market", 60, 0.4)
-    assert (market.headroom_up_kw, market.headroom_down_kw, market.headroom_sustain_hours) == (1.5, 0.0, 1.0)
-    assert (market.takeover, market.priority) == ("priority", ("battery-1", "ev_charger"))
-    (product,) = market.reserves
-    assert (product.name, product.direction, product.kinds) == ("evening", "down", ("battery",))
-    expected = np.full(96, -1)
-    expected[60:72], expected[72:84] = 0, 1
-    np.testing.assert_array_equal(product.block, expected)
-    np.testing.assert_array_equal(product.availability_eur_per_mw_h, [7.5, 7.5])
-    np.testing.assert_array_equal(product.maximum_mw, [0.01, 0.01])
-    assert (product.activated_share, product.sustain_hours) == (0.1, 0.5)
-    assert (product.minimum_mw, product.increment_mw) == (0.001, 0.0005)
-    household = study.portfolio.profiles.values[study.portfolio.profiles.names.index("household")]
-    np.testing.assert_array_equal(product.activation_eur_per_mwh, household)
-    assert market.limits is not None
-    np.testing.assert_array_equal(market.limits.withdrawal_max_kw, np.full(96, 12.5))
-    sun = study.portfolio.profiles.values[study.portfolio.profiles.names.index("sun")]
-    np.testing.assert_array_equal(market.limits.injection_max_kw, sun)
-    (group,) = market.groups
-    assert group.name == "north"
-    assert (group.limits.withdrawal_max_kw == 9).all()
-    assert np.isinf(group.limits.injection_max_kw).all()
+def blocks_of(product: ReserveProduct) -> list[int]:
+    """Steps per block."""
+    return np.bincount(product.block[product.block >= 0]).tolist()
 
 
-AFRR = """\
-market:
-  reserve:
-    - preset: eu-afrr
-      availability_eur_per_mw_h: 8
-      minimum_mw: 0.001
+# ---- what it becomes
+
+
+def test_without_the_key_nothing_is_added(tmp_path: Path) -> None:
+    found = load_study(write_files(tmp_path, one_home())).market
+    assert found == Market()
+
+
+def test_limits_are_numbers_or_profiles_and_groups_are_those_of_the_pods(tmp_path: Path) -> None:
+    """The profile `feeder` is 3 kW x (1 + hour / 10); a side that is not named is free."""
+    text = """\
+settlement: both
+time_unit_minutes: 60
+limits: {withdrawal_max_kw: 12.5, injection_max_kw: feeder}
+peak_eur_per_kw: 0.3
+headroom_up_kw: 1.5
+headroom_down_kw: 0.5
+headroom_sustain_hours: 0.75
+groups:
+  - {group: north, injection_max_kw: 4}
+takeover: priority
+priority: [battery-1, ev_charger]
 """
+    profiles = hourly("time,sun,household,feeder", 0.2, 0.4, 3.0)
+    found = market(tmp_path, text, profiles_csv=profiles)
+    assert (found.settlement, found.time_unit_minutes, found.peak_eur_per_kw) == ("both", 60, 0.3)
+    assert (found.headroom_up_kw, found.headroom_down_kw, found.headroom_sustain_hours) == (1.5, 0.5, 0.75)
+    assert found.limits is not None
+    assert (found.limits.withdrawal_max_kw == 12.5).all()
+    np.testing.assert_allclose(found.limits.injection_max_kw, np.repeat(3.0 * (1 + np.arange(24) / 10), 4))
+    assert [group.name for group in found.groups] == ["north"]
+    assert (found.groups[0].limits.injection_max_kw == 4).all()
+    assert np.isinf(found.groups[0].limits.withdrawal_max_kw).all()
+    assert (found.takeover, found.priority) == ("priority", ("battery-1", "ev_charger"))
 
 
-def test_a_preset_with_what_differs(tmp_path: Path) -> None:
-    """Two products of six blocks of 16 quarter-hours; the increment is the preset's, the minimum the study's."""
-    up, down = loaded(tmp_path, AFRR).market.reserves
-    assert (up.name, up.direction, down.name, down.direction) == ("afrr-up", "up", "afrr-down", "down")
+def test_profiles_of_the_market_are_none_of_the_portfolio(tmp_path: Path) -> None:
+    plain = load_study(write_files(tmp_path / "plain", one_home())).portfolio.profiles
+    text = "reserve:\n  - {preset: eu-fcr, availability_eur_per_mw_h: 9, activation_eur_per_mwh: unused}"
+    study = load_study(write_files(tmp_path / "market", with_market(text)))
+    assert study.portfolio.profiles.names == plain.names
+    np.testing.assert_allclose(study.market.reserves[0].activation_eur_per_mwh[:8], [-1.0] * 4 + [-1.1] * 4)
+
+
+def test_a_preset_makes_its_products_and_what_is_said_beside_it_wins(tmp_path: Path) -> None:
+    text = AFRR + "7.5\n    increment_mw: 0.1\n    minimum_mw: 0.2\n    kinds: battery"
+    up, down = market(tmp_path, text).reserves
+    assert [(product.name, product.direction) for product in (up, down)] == [("afrr-up", "up"), ("afrr-down", "down")]
     for product in (up, down):
-        np.testing.assert_array_equal(product.block, np.repeat(np.arange(6), 16))
-        assert (product.minimum_mw, product.increment_mw, product.sustain_hours) == (0.001, 1.0, 1.0)
-        np.testing.assert_array_equal(product.availability_eur_per_mw_h, np.full(6, 8.0))
+        assert blocks_of(product) == [16] * 6
+        assert product.availability_eur_per_mw_h.tolist() == [7.5] * 6
+        assert (product.minimum_mw, product.increment_mw, product.sustain_hours) == (0.2, 0.1, 1.0)
+        assert np.isinf(product.maximum_mw).all()
+        assert product.kinds == ("battery",)
 
 
-def test_only_one_product_of_a_preset(tmp_path: Path) -> None:
-    (down,) = loaded(tmp_path, AFRR + "      only: afrr-down\n").market.reserves
-    assert (down.name, down.direction) == ("afrr-down", "down")
+def test_one_product_of_a_preset_under_another_name(tmp_path: Path) -> None:
+    text = AFRR + "7.5\n    only: afrr-down\n    name: secondary"
+    assert [(found.name, found.direction) for found in market(tmp_path, text).reserves] == [("secondary", "down")]
 
 
-@pytest.mark.parametrize(("day", "first"), [("2018-03-25", 12), ("2018-10-28", 20)])
-def test_the_block_over_the_change_of_clocks(day: str, first: int) -> None:
-    """00:00 to 04:00 is 3 h long in spring and 5 h in autumn; the five others have 4."""
-    horizon = Horizon.days(day, 1, 15, "Europe/Rome")
-    blocks = calendar_blocks(Calendar(0, 1440, 240), horizon, "here")
-    assert np.bincount(blocks.of_step).tolist() == [first, 16, 16, 16, 16, 16]
-
-
-def test_a_block_in_the_hour_that_is_skipped_does_not_exist() -> None:
-    """Hourly blocks: 23 in spring, and in autumn 24 of which that of 02:00 lasts 2 h."""
-    for day, longest, count in (("2018-03-25", 4, 23), ("2018-10-28", 8, 24)):
-        blocks = calendar_blocks(Calendar(0, 1440, 60), Horizon.days(day, 1, 15, "Europe/Rome"), "here")
-        assert (len(blocks), np.bincount(blocks.of_step).max()) == (count, longest)
-
-
-def test_uvam_is_sold_on_weekdays(tmp_path: Path) -> None:
-    """Monday 2018-05-14: 15:00 to 18:00 and 18:00 to 22:00, one block each; on the Sunday before none, said so."""
-    uvam = "market: {reserve: [{preset: it-uvam-2021}]}\n"
-    afternoon, evening = loaded(tmp_path / "monday", uvam).market.reserves
+def test_uvam_is_sold_in_its_hours(tmp_path: Path) -> None:
+    """2018-05-14 is a Monday: 15:00 to 18:00 are steps 60 to 71, 18:00 to 22:00 steps 72 to 87."""
+    afternoon, evening = market(tmp_path, "reserve:\n  - preset: it-uvam-2021").reserves
     assert np.flatnonzero(afternoon.block == 0).tolist() == list(range(60, 72))
     assert np.flatnonzero(evening.block == 0).tolist() == list(range(72, 88))
     assert (afternoon.activation_eur_per_mwh[0], evening.activation_eur_per_mwh[0]) == (200.0, 400.0)
-    assert afternoon.availability_eur_per_mw_h[0] * 3 * 261 == pytest.approx(22_500, rel=2e-4)
-    assert evening.availability_eur_per_mw_h[0] * 4 * 261 == pytest.approx(30_000, rel=2e-4)
-    files = {name: text.replace("2018-05-14", "2018-05-13") for name, text in with_market(uvam).items()}
-    sunday = load_study(write_files(tmp_path / "sunday", files))
-    assert sunday.market.reserves == ()
-    assert any("uvam-evening is sold from Monday to Friday" in notice for notice in sunday.notices)
+    assert afternoon.availability_eur_per_mw_h[0] * 3 * 261 == pytest.approx(22_500, rel=1e-3)
+    assert evening.availability_eur_per_mw_h[0] * 4 * 261 == pytest.approx(30_000, rel=1e-3)
 
 
-def test_every_preset_can_be_used_and_says_where_it_is_from(tmp_path: Path) -> None:
-    assert list(presets()) == ["eu-afrr", "eu-fcr", "eu-mfrr", "it-uvam-2021"]
-    for name, preset in presets().items():
-        market = f"market: {{reserve: [{{preset: {name}, availability_eur_per_mw_h: 3}}]}}\n"
-        assert len(loaded(tmp_path / name, market).market.reserves) == len(preset.products)
-        assert preset.source
-        assert date.fromisoformat(preset.date) <= date(2025, 1, 1)
-    assert "TIDE" in presets()["it-uvam-2021"].note
+def test_uvam_is_not_sold_at_the_weekend() -> None:
+    """Friday to Monday: two days with a block, two without."""
+    horizon = Horizon.days("2018-05-18", 4, 15, "Europe/Rome")
+    found = Window(15 * 60, 18 * 60, 180, (0, 1, 2, 3, 4)).blocks(horizon)
+    assert horizon.day[found.starts].tolist() == [0, 3]
+    assert (found.ends - found.starts).tolist() == [12, 12]
 
 
-def prices_of_blocks(header: str, *rows: tuple[int, str]) -> str:
-    return series(header, [(f"2018-05-14T{hour:02}:00+02:00", price) for hour, price in rows])
+@pytest.mark.parametrize(("day", "first"), [("2018-05-14", 16), ("2018-03-25", 12), ("2018-10-28", 20)])
+def test_the_block_in_which_the_clocks_change_has_3_or_5_hours(day: str, first: int) -> None:
+    found = Window(block_minutes=240).blocks(Horizon.days(day, 1, 15, "Europe/Rome"))
+    assert (found.ends - found.starts).tolist() == [first, *[16] * 5]
 
 
-BY_TABLE = AFRR.replace("mw_h: 8", "mw_h: afrr.csv")
-SIX = [(hour, f"{5 + hour},{6 + hour}") for hour in range(0, 24, 4)]
+@pytest.mark.parametrize(("day", "hours"), [("2018-03-25", 23), ("2018-10-28", 25)])
+@pytest.mark.parametrize("minutes", [15, 30, 60])
+def test_short_blocks_are_equally_long_on_every_day(day: str, hours: int, minutes: int) -> None:
+    """The repeated hour has blocks of its own."""
+    found = Window(block_minutes=minutes).blocks(Horizon.days(day, 1, 15, "Europe/Rome"))
+    assert (found.ends - found.starts).tolist() == [minutes // 15] * (hours * 60 // minutes)
 
 
-def test_availability_from_a_table(tmp_path: Path) -> None:
-    """A column per product, or one for all; rows of other times are left alone."""
-    table = prices_of_blocks("time,afrr-up,afrr-down", (2, "99,99"), *SIX)
-    up, down = loaded(tmp_path / "two", BY_TABLE, afrr_csv=table).market.reserves
-    np.testing.assert_array_equal(up.availability_eur_per_mw_h, [5, 9, 13, 17, 21, 25])
-    np.testing.assert_array_equal(down.availability_eur_per_mw_h, [6, 10, 14, 18, 22, 26])
-    table = prices_of_blocks("time,price_eur_per_mw_h", *[(hour, "7") for hour, _ in SIX])
-    up, down = loaded(tmp_path / "one", BY_TABLE, afrr_csv=table).market.reserves
-    assert (up.availability_eur_per_mw_h == 7).all()
-    assert (down.availability_eur_per_mw_h == 7).all()
-
-
-BLOCKS = """\
-product,start,end,availability_eur_per_mw_h,maximum_mw
-own,2018-05-14T08:00+02:00,2018-05-14T09:30+02:00,4.5,
-own,2018-05-14T03:00+02:00,2018-05-14T06:00+02:00,3.5,2.25
-other,2018-05-14T00:00+02:00,2018-05-14T06:00+02:00,1.5,
-"""
-OWN_BLOCKS = "market: {reserve: [{name: own, direction: symmetric, blocks: blocks.csv}]}\n"
-
-
-def test_blocks_of_a_table(tmp_path: Path) -> None:
-    (product,) = loaded(tmp_path, OWN_BLOCKS, blocks_csv=BLOCKS).market.reserves
-    assert np.flatnonzero(product.block == 0).tolist() == list(range(12, 24))
-    assert np.flatnonzero(product.block == 1).tolist() == list(range(32, 38))
-    np.testing.assert_array_equal(product.availability_eur_per_mw_h, [3.5, 4.5])
-    np.testing.assert_array_equal(product.maximum_mw, [2.25, np.inf])
-
-
-def test_groups_of_a_table(tmp_path: Path) -> None:
-    table = "group,withdrawal_max_kw,injection_max_kw\nnorth,,4.5\n"
-    (group,) = loaded(tmp_path, "market: {groups: groups.csv}\n", groups_csv=table).market.groups
-    assert (group.limits.injection_max_kw == 4.5).all()
-    assert np.isinf(group.limits.withdrawal_max_kw).all()
-
-
-def test_blocks_that_the_horizon_cuts_are_not_sold(tmp_path: Path) -> None:
-    """From 06:00 for 12 h: the blocks of 04:00 and 16:00 are cut, those of 08:00 and 12:00 whole."""
-    files = with_market(AFRR)
-    files["study.yaml"] = files["study.yaml"].replace(
-        "start: 2018-05-14\ndays: 1", "start: 2018-05-14T06:00:00+02:00\nhours: 12"
+def test_blocks_that_the_horizon_cuts_are_not_sold_and_said(tmp_path: Path) -> None:
+    """From 02:00 to 20:00: the blocks from 00:00 and from 20:00 are out, four remain."""
+    files = with_market(AFRR + "7.5")
+    files["study.yaml"] = (
+        files["study.yaml"].replace("2018-05-14", "2018-05-14T02:00+02:00").replace("days: 1", "hours: 17")
     )
     study = load_study(write_files(tmp_path, files))
-    np.testing.assert_array_equal(study.market.reserves[0].block, np.repeat([-1, 0, 1, -1], [8, 16, 16, 8]))
-    assert any("2 blocks of afrr-up are cut by the horizon" in notice for notice in study.notices)
+    assert blocks_of(study.market.reserves[0]) == [16] * 3
+    assert np.flatnonzero(study.market.reserves[0].block == 0)[0] == 8
+    said = f"study.yaml, line {HEAD + 3}: product 'afrr-up' is not sold in the blocks that the horizon holds in part"
+    assert study.notices[0] == f"{said}, as at 2018-05-14T02:00+02:00"
 
 
-# One mistake, one message: (old, new) in OWN, and what is said.
-MISTAKES: list[tuple[str, str, str]] = [
-    ("reserve:", "reserv:", "line 23: unknown key 'reserv'; expected 'reserve'"),
-    ("12.5", "-1", "line 17: market.withdrawal_max_kw -1; expected a number at least 0, or the name of a profile"),
+def table(*rows: tuple[str, ...], header: str = "time,afrr-up,afrr-down") -> str:
+    return series(header, [(f"2018-05-14T{hour}:00+02:00", *cells) for hour, *cells in rows])
+
+
+def test_prices_per_block_from_a_table(tmp_path: Path) -> None:
+    """A column per product, rows in any order, and empty cells where another product has a row."""
+    rows = [(f"{hour:02}:00", f"{hour}", f"{hour + 0.5}") for hour in range(0, 24, 4)]
+    text = AFRR + "afrr.csv"
+    up, down = market(tmp_path, text, afrr_csv=table(*rows[::-1], ("02:00", "", ""))).reserves
+    assert up.availability_eur_per_mw_h.tolist() == [0, 4, 8, 12, 16, 20]
+    assert down.availability_eur_per_mw_h.tolist() == [0.5, 4.5, 8.5, 12.5, 16.5, 20.5]
+
+
+def test_blocks_from_a_table(tmp_path: Path) -> None:
+    """Without block_minutes the rows say what the blocks are: 01:15 to 02:00, and 05:00 to 09:30."""
+    text = """\
+reserve:
+  - name: local
+    direction: up
+    availability_eur_per_mw_h: {file: local.csv, column: price}
+    maximum_mw: {file: local.csv, column: most}
+"""
+    rows = [("2018-05-14T01:15+02:00", "2018-05-14T02:00+02:00", 3, 0.5)]
+    rows += [("2018-05-14T05:00+02:00", "2018-05-14T09:30+02:00", 4, 1.5)]
+    found = market(tmp_path, text, local_csv=series("time,end,price,most", rows)).reserves[0]
+    assert blocks_of(found) == [3, 18]
+    assert (found.block[4], found.block[5], found.block[8], found.block[20]) == (-1, 0, -1, 1)
+    assert (found.availability_eur_per_mw_h.tolist(), found.maximum_mw.tolist()) == ([3, 4], [0.5, 1.5])
+
+
+def test_a_limit_in_some_steps_only_cannot_be_written(tmp_path: Path) -> None:
+    study = load_study(write_files(tmp_path / "in", with_market("limits: {withdrawal_max_kw: 5}")))
+    assert study.market.limits is not None
+    study.market.limits.withdrawal_max_kw[7] = np.inf
+    with pytest.raises(InputError, match="no limit in step 7; expected a limit in each step, or none"):
+        write_study(Study("x", study.portfolio, study.prices, market=study.market), tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", list(presets()))
+def test_presets_say_where_they_are_from_and_can_be_used(tmp_path: Path, name: str) -> None:
+    preset = presets()[name]
+    assert len(preset.source) > 40
+    assert preset.as_of[:2] == "20"
+    found = market(tmp_path, f"reserve:\n  - preset: {name}\n    availability_eur_per_mw_h: 5.5").reserves
+    assert [product.name for product in found] == list(preset.products)
+    assert all(product.minimum_mw == 1.0 for product in found)
+    assert all(set(product.kinds) <= set(KINDS) for product in found)
+
+
+def test_fcr_is_symmetric_and_lasts_a_quarter_of_an_hour(tmp_path: Path) -> None:
+    (fcr,) = market(tmp_path, "reserve:\n  - {preset: eu-fcr, availability_eur_per_mw_h: 5}").reserves
+    assert (fcr.direction, fcr.sustain_hours, fcr.increment_mw, fcr.blocks) == ("symmetric", 0.25, 1.0, 6)
+
+
+# ---- what may go wrong: keys, and the message
+
+PRODUCT = "reserve:\n  - {name: x, direction: up, availability_eur_per_mw_h: 3"
+
+CASES: list[tuple[str, str]] = [
+    ("setlement: retail", "line 1: unknown key 'setlement'; expected 'settlement'"),
+    ("settlement: net", "line 1: market.settlement 'net'; expected 'market', 'retail' or 'both'"),
+    ("time_unit_minutes: 45", "line 1: market.time_unit_minutes 45; expected 15, 30 or 60"),
+    ("time_unit: 45", "line 1: unknown key 'time_unit'; expected 'time_unit_minutes'"),
     (
-        "kw: sun",
-        "kw: snu",
-        "line 18: injection_max_kw 'snu' is not among the profiles; "
-        "expected a number, or a column of the files under 'profiles': 'sun'",
+        "limits: {withdrawal_max_kw: -5}",
+        "line 1: market.limits.withdrawal_max_kw -5; expected a number at least 0, or the name of a profile",
     ),
-    ("group: north", "group: nord", "line 22: unknown group 'nord'; expected a group of the PODs: 'north'"),
-    ("minutes: 60", "minutes: 20", "line 16: market.time_unit_minutes 20; expected 15, 30 or 60"),
+    ("limits: {withdrawal_kw: 5}", "line 1: unknown key 'withdrawal_kw'; expected 'withdrawal_max_kw'"),
+    ("peak_eur_per_kw: -1", "line 1: market.peak_eur_per_kw -1; expected greater than or equal to 0"),
     (
-        "direction: down",
-        "direction: left",
-        "line 25: market.reserve.0.direction 'left'; expected 'up', 'down' or 'symmetric'",
-    ),
-    ("      direction: down\n", "", "line 24: 'direction' is missing for evening; expected a line 'direction: ...'"),
-    (
-        "block_hours: 3",
-        "block_hours: 4",
-        "line 28: blocks of 4 h do not divide the 6 h offered each day; expected block_hours that divides 6",
+        "limits: {withdrawal_max_kw: sunny}",
+        "line 1: withdrawal_max_kw 'sunny' is not among the profiles; expected a column of profiles.csv: 'sun'",
     ),
     (
-        "offered_to: 21:00",
-        "offered_to: 09:00",
-        "line 28: hours that end before they begin; expected offered_from before offered_to",
+        "limits:\n  injection_max_kw: unused",
+        "line 2: profile 'unused' is -1 at 2018-05-14T00:00+02:00; expected numbers at least 0",
     ),
     (
-        "offered_to: 21:00",
-        "offered_to: 25:00",
-        "line 27: market.reserve.0.offered_to 1500; expected a time of day from 00:00 to 24:00, such as 07:30",
+        "groups:\n  - {group: nord, withdrawal_max_kw: 5}",
+        "line 2: unknown group 'nord'; expected a group that PODs name: 'north'",
     ),
-    (
-        "maximum_mw: 0.01",
-        "maximum_mw: 0.0102",
-        "line 35: maximum_mw 0.0102; expected a multiple of increment_mw, 0.0005",
-    ),
-    ("maximum_mw: 0.01", "maximum_mw: 0.0005", "line 35: maximum_mw 0.0005; expected at least minimum_mw, 0.001"),
-    ("[battery]", "[batery]", "line 36: unknown kind of device 'batery'; expected 'battery'"),
-    ("name: evening", "name: energy", "line 24: name 'energy'; expected another name; results use this one"),
-    ("[battery-1,", "[battery-7,", "line 38: unknown name 'battery-7'; expected a kind or a device: 'battery-1'"),
+    ("groups:\n  - {withdrawal_max_kw: 5}", "line 2: 'market.groups.0.group' is missing; expected a line 'group: ...'"),
+    ("groups:\n  - {group: north}\n  - {group: north}", "line 3: group 'north' stands twice; expected each group once"),
     (
         "takeover: priority",
-        "takeover: cost",
-        "line 38: priority without 'takeover: priority'; expected both or neither",
+        "line 1: takeover 'priority' without a list; expected 'priority:' with kinds or ids of devices",
     ),
     (
-        "activation_eur_per_mwh: household",
-        "kinds: [chp]",
-        "line 36: key 'kinds' stands in line 30 too; expected each key once",
+        "priority:\n  - batery",
+        "line 2: priority 'batery'; expected a kind of device or the id of one: 'battery'",
+    ),
+    ("reserve:\n  - preset: eu-affr", "line 2: unknown preset 'eu-affr'; expected 'eu-afrr'"),
+    (
+        AFRR + "5\n    only: up",
+        "line 4: 'eu-afrr' has no product 'up'; expected one of 'afrr-down', 'afrr-up'",
     ),
     (
-        "      activation_eur_per_mwh: household\n",
-        "",
-        "line 24: 'activation_eur_per_mwh' is missing for evening; expected a line 'activation_eur_per_mwh: ...'",
+        AFRR + "5\n    name: both",
+        "line 4: name 'both' for 2 products; expected 'only:' with one of the preset's products",
+    ),
+    (
+        "reserve:\n  - preset: eu-fcr",
+        "line 2: 'availability_eur_per_mw_h' is missing in product 'fcr'; expected a line "
+        "'availability_eur_per_mw_h: ...'",
+    ),
+    (
+        "reserve:\n  - {direction: up, availability_eur_per_mw_h: 3}",
+        "line 2: 'name' is missing (or a preset); expected a line 'name: ...'",
+    ),
+    (PRODUCT + ", kinds: [batery]}", "line 2: unknown kind of device 'batery'; expected 'battery'"),
+    (
+        PRODUCT + ", activated_share: 0.1}",
+        "line 2: 'activation_eur_per_mwh' is missing in product 'x'; expected a line 'activation_eur_per_mwh: ...'",
+    ),
+    (PRODUCT + ", block_minutes: 300}", "line 2: blocks of 300 min in 24 h; expected a length that divides the day"),
+    (
+        PRODUCT + ", hours: '08:00-20:00', block_minutes: 300}",
+        "line 2: blocks of 300 min in 12 h; expected a length that divides the hours 08:00-20:00",
+    ),
+    (PRODUCT + ", hours: '20:00-08:00'}", "line 2: hours '20:00-08:00'; expected hours of a day such as 15:00-18:00"),
+    (
+        PRODUCT + ", block_minutes: 20}",
+        "line 2: blocks of 20 min from 00:00 begin or end within a step; expected blocks of whole steps of 15 min",
+    ),
+    (
+        PRODUCT + ", weekdays: [sat, sun]}",
+        "line 2: product 'x' has no whole block between 2018-05-14T00:00+02:00 and the end; expected hours and days "
+        "inside the horizon",
+    ),
+    (
+        PRODUCT + ", increment_mw: 0.3, maximum_mw: 1}",
+        "line 2: at most 1 MW in steps of 0.3 MW; expected a maximum that is a multiple of the increment",
+    ),
+    (
+        PRODUCT + ", minimum_mw: 2, maximum_mw: 1}",
+        "line 2: at most 1 MW and at least 2 MW; expected a maximum above the minimum",
+    ),
+    (PRODUCT + "}\n  - {preset: eu-fcr, only: fcr, name: x, availability_eur_per_mw_h: 3}", "line 3: product 'x' "
+     "stands twice; expected names that are unique"),
+    (AFRR + "absent.csv", "line 3: 'absent.csv' does not exist; expected a file in the study folder, such as "
+     "'battery.csv', 'ev.csv', 'load.csv', 'pods.csv', 'prices.csv', 'profiles.csv', 'pv.csv', 'study.yaml'"),
+    (
+        AFRR + "true",
+        "line 3: market.reserve.0.availability_eur_per_mw_h True; expected a number at least 0, or a table such as "
+        "afrr.csv or {file: afrr.csv, column: up}",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), CASES)
+def test_mistakes_in_the_keys(tmp_path: Path, text: str, message: str) -> None:
+    assert message in problems(tmp_path, text)
+
+
+ROWS = [(f"{hour:02}:00", "5", "5") for hour in range(0, 24, 4)]
+TABLES: list[tuple[str, str]] = [
+    (
+        table(*ROWS[:3], *ROWS[5:]),
+        "afrr.csv: no value for the blocks from 2018-05-14T12:00+02:00, 2018-05-14T16:00+02:00; expected a row for "
+        "each block of the horizon",
+    ),
+    (table(*ROWS, ("05:00", "4", "4")), "afrr.csv, line 8: no block starts here; expected starts of blocks"),
+    (table(*ROWS, ROWS[0]), "afrr.csv, line 8: a second row for this block; expected one row per block"),
+    (table(*ROWS[:5], ("20:00", "-1", "2")), "afrr.csv, line 7: afrr-up -1; expected a number at least 0"),
+    (table(*ROWS[:5], ("20:00", "x", "2")), "afrr.csv, line 7: afrr-up 'x'; expected a number at least 0"),
+    (
+        table(*ROWS, header="time,up,down"),
+        "afrr.csv, line 1: no column 'afrr-up' or 'availability_eur_per_mw_h'; expected 'column:' with one of "
+        "'down', 'up'",
+    ),
+    (
+        table(*ROWS, header="day,afrr-up,afrr-down"),
+        "afrr.csv, line 1: column 'time' is missing; expected the start of each block, with an offset",
     ),
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "message"), MISTAKES)
-def test_one_mistake_one_message(tmp_path: Path, old: str, new: str, message: str) -> None:
-    assert OWN.count(old) >= 1
-    assert problems(tmp_path, OWN.replace(old, new, 1)) == [f"study.yaml, {message}"]
+@pytest.mark.parametrize(("content", "message"), TABLES)
+def test_mistakes_in_a_table_of_blocks(tmp_path: Path, content: str, message: str) -> None:
+    assert message in problems(tmp_path, AFRR + "afrr.csv", afrr_csv=content)
 
 
-def test_presets_that_there_are_not(tmp_path: Path) -> None:
-    found = problems(tmp_path / "preset", AFRR.replace("eu-afrr", "eu-affr"))
-    expected = "expected 'eu-afrr' (`podium markets` lists them)"
-    assert found == [f"study.yaml, line 17: unknown preset 'eu-affr'; {expected}"]
-    found = problems(tmp_path / "product", AFRR + "      only: [afrr-upp]\n")
-    assert found == ["study.yaml, line 20: unknown product 'afrr-upp' of eu-afrr; expected 'afrr-up'"]
-    found = problems(tmp_path / "name", AFRR + "      name: mine\n")
-    assert found == ["study.yaml, line 20: one name for 2 products; expected 'only' with one of 'afrr-up', 'afrr-down'"]
-    found = problems(tmp_path / "price", AFRR.replace("      availability_eur_per_mw_h: 8\n", ""))
-    assert [message.split(";")[0] for message in found] == [
-        f"study.yaml, line 17: 'availability_eur_per_mw_h' is missing for {name}" for name in ("afrr-up", "afrr-down")
+OWN_ROWS: list[tuple[list[tuple[str, str]], str]] = [
+    ([("01:00", "01:50")], "line 2: a block that begins or ends within a step; expected whole steps of 15 min"),
+    ([("02:00", "01:00")], "line 2: a block that ends before it begins; expected time before end"),
+    ([("01:00", "03:00"), ("02:00", "04:00")], "line 3: a block that begins before the one above it ends; expected "
+     "blocks in order"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rows", "message"), OWN_ROWS)
+def test_mistakes_in_blocks_from_a_table(tmp_path: Path, rows: list[tuple[str, str]], message: str) -> None:
+    text = "reserve:\n  - {name: x, direction: down, availability_eur_per_mw_h: x.csv}"
+    content = series("time,end,x", [(*(f"2018-05-14T{time}+02:00" for time in row), 1) for row in rows])
+    assert f"x.csv, {message}" in problems(tmp_path, text, x_csv=content)
+
+
+def test_prices_are_constant_within_a_time_unit_that_fits_steps_and_horizon(tmp_path: Path) -> None:
+    quarters = [(f"2018-05-14T{step // 4:02}:{step % 4 * 15:02}+02:00", 40 + (step == 6)) for step in range(96)]
+    prices = series("time,price_eur_per_mwh", quarters)
+    assert problems(tmp_path / "prices", "time_unit_minutes: 60", prices_csv=prices) == [
+        "line 1: prices change within the time unit of 60 min from 2018-05-14T01:00+02:00; expected one price per "
+        "time unit"
     ]
+    for name, old, new, message in (
+        ("steps", "step_minutes: 15", "step_minutes: 20", "a time unit of 30 min and steps of 20 min"),
+        ("cut", "days: 1", "hours: 5.25", "a horizon that is cut within a time unit of 30 min"),
+    ):
+        files = with_market("time_unit_minutes: 30")
+        files["study.yaml"] = files["study.yaml"].replace(old, new)
+        with pytest.raises(InputError, match=message):
+            load_study(write_files(tmp_path / name, files))
 
 
-def test_a_table_without_the_row_of_a_block(tmp_path: Path) -> None:
-    table = prices_of_blocks("time,price_eur_per_mw_h", *[(hour, "7") for hour, _ in SIX if hour not in (8, 20)])
-    found = problems(tmp_path, BY_TABLE + "      only: afrr-up\n", afrr_csv=table)
-    assert found == [
-        "afrr.csv: no row for the block of 2018-05-14T08:00+02:00 (and 1 more); "
-        "expected a row at the start of each block of afrr-up"
-    ]
+def test_both_settlements_need_prices(tmp_path: Path) -> None:
+    files = with_market("settlement: both")
+    files["study.yaml"] = files["study.yaml"].replace("prices: prices.csv\n", "")
+    with pytest.raises(InputError, match="settlement 'both' without market prices; expected a file under 'prices'"):
+        load_study(write_files(tmp_path, files))
 
 
-def test_hours_outside_the_horizon(tmp_path: Path) -> None:
-    """The evening is not in the morning's study."""
-    found = problems(
-        tmp_path,
-        OWN.replace("  time_unit_minutes: 60\n", ""),
-        ("study.yaml", "days: 1", "hours: 12"),
-        ("ev.csv", "", ""),
-    )
-    assert found == [
-        "study.yaml, line 27: evening is sold in blocks of 3 h from 15:00 to 21:00, and none lies in the horizon; "
-        "expected a block within 2018-05-14T00:00+02:00 to 2018-05-14T12:00:00+02:00"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("T09:30", "T07:30", ", line 2: end is not after start; expected a block with a length"),
-        (
-            "14T08:00",
-            "14T05:00",
-            ", line 2: a block that begins before the one before it ends; expected blocks that do not overlap",
-        ),
-        ("14T09:30", "15T09:30", ", line 2: a block outside the horizon; expected blocks wholly in the horizon"),
-        (
-            "T09:30",
-            "T09:20",
-            ": the block of 2018-05-14T08:00+02:00 does not begin and end with a step; "
-            "expected blocks of whole steps of 15 minutes",
-        ),
-        ("\nown,", "\nmine,", ": no row of 'own'; expected a row per block"),
-    ],
-)
-def test_wrong_blocks(tmp_path: Path, old: str, new: str, message: str) -> None:
-    assert old in BLOCKS
-    times = -1 if "mine" in new else 1
-    assert problems(tmp_path, OWN_BLOCKS, blocks_csv=BLOCKS.replace(old, new, times)) == [f"blocks.csv{message}"]
-
-
-def test_time_units_and_prices(tmp_path: Path) -> None:
-    """Hourly steps cannot be settled by half-hours, nor can prices of half-hours by the hour."""
-    half_hourly = "market: {time_unit_minutes: 30}\n"
-    found = problems(tmp_path / "step", half_hourly, ("study.yaml", "step_minutes: 15", "step_minutes: 60"))
-    assert found == ["study.yaml, line 15: time_unit_minutes 30; expected a multiple of the step, 60 minutes"]
-    times = [f"2018-05-14T{hour:02}:{minute}+02:00" for hour in range(24) for minute in ("00", "30")]
-    files = {"prices.csv": series("time,price_eur_per_mwh", list(zip(times, range(48), strict=True)))}
-    assert load_study(write_files(tmp_path / "half", with_market(half_hourly) | files)).market.time_unit_minutes == 30
-    with pytest.raises(InputError, match="changes within the time unit of 2018-05-14T00:00"):
-        load_study(write_files(tmp_path / "hour", with_market(half_hourly.replace("30", "60")) | files))
-
-
-def test_a_horizon_of_whole_time_units(tmp_path: Path) -> None:
-    found = problems(tmp_path, "market: {time_unit_minutes: 60}\n", ("study.yaml", "days: 1", "hours: 5.5"))
-    assert found == [
-        "study.yaml, line 15: time units of 60 minutes in a horizon of 22 steps from 00:00; "
-        "expected a horizon that begins and ends with a time unit"
-    ]
-
-
-def test_every_mistake_at_once(tmp_path: Path) -> None:
-    """Limits, groups, products and another file: none hides another."""
-    market = OWN.replace("kw: sun", "kw: snu").replace("north", "nord").replace("[battery]", "[batery]")
-    found = problems(tmp_path, market, ("battery.csv", "0.92", "92"))
-    words = ["charge_efficiency 92", "'snu'", "'nord'", "'batery'"]
-    assert len(found) == len(words)
-    assert all(any(word in message for message in found) for word in words)
+def test_every_mistake_of_the_market_at_once(tmp_path: Path) -> None:
+    """Limits, groups, two products and a table: one does not hide the other, nor a mistake in another file."""
+    text = """\
+limits: {withdrawal_max_kw: sunny}
+groups:
+  - {group: nord}
+reserve:
+  - preset: eu-affr
+  - {name: x, direction: up, availability_eur_per_mw_h: 3, block_minutes: 300}
+  - {preset: eu-afrr, availability_eur_per_mw_h: afrr.csv}
+"""
+    prices = one_home()["prices.csv"].replace("T05:00", "T05:30")
+    found = problems(tmp_path, text, afrr_csv=table(*ROWS[1:]), prices_csv=prices)
+    starts = ["prices.csv, line 7: time", "line 1: withdrawal_max_kw 'sunny'", "line 3: unknown group 'nord'"]
+    starts += ["line 5: unknown preset", "line 6: blocks of 300 min", "afrr.csv: no value", "afrr.csv: no value"]
+    for start in starts:
+        assert sum(message.startswith(start) for message in found) == starts.count(start), (start, found)

@@ -7,8 +7,9 @@ by tasks that are pinned to its worker, because a task that is lost is told, and
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from functools import partial
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,7 +62,9 @@ class Cluster:
         self._desks: dict[str, Future[Any]] = {}
         self._under_way: dict[str, Future[bytes]] = {}
         self._lost: list[str] = []
-        self._done: SimpleQueue[Future[bytes]] = SimpleQueue()
+        self._done: SimpleQueue[tuple[str, Future[bytes]]] = SimpleQueue()
+        for worker in self._workers:
+            self._open(worker)
 
     def workers(self) -> Sequence[str]:
         """Their addresses as of the last loss."""
@@ -77,20 +80,19 @@ class Cluster:
             self._lost.append(worker)
             return
         key = f"{self._team}-{uuid4().hex}"
-        future = self._connection.client.submit(_serve, self._team, packed, workers=[worker], key=key, pure=False)
+        future = self._connection.submit(_serve, self._team, packed, workers=[worker], key=key)
         self._under_way[worker] = future
-        future.add_done_callback(self._done.put)
+        future.add_done_callback(partial(self._tell, worker))
 
     def take(self) -> tuple[str, Reply]:
         """The next reply. Raises ClusterLostError where the scheduler is gone."""
         while not self._lost:
             try:
-                done = self._done.get(timeout=LOOK_SECONDS)
+                worker, done = self._done.get(timeout=LOOK_SECONDS)
             except Empty:
                 self._lost += self._under_way.keys() - self._connection.living()
                 continue
-            worker = next((name for name, future in self._under_way.items() if future is done), None)
-            if worker is None:
+            if self._under_way.get(worker) is not done:
                 continue  # of a worker that was given up
             packed = _result(self._connection, done, worker)
             if packed is None:
@@ -109,12 +111,19 @@ class Cluster:
         for future in futures:
             future.release()
 
+    def _tell(self, worker: str, done: Future[bytes]) -> None:
+        self._done.put((worker, done))
+
+    def _open(self, worker: str) -> Future[Any]:
+        """Ask for a desk."""
+        key = f"{self._team}-desk-{uuid4().hex}"
+        opened: Future[Any] = self._connection.submit(_open_desk, self._team, workers=[worker], actor=True, key=key)
+        self._desks[worker] = opened
+        return opened
+
     def _has_desk(self, worker: str) -> bool:
-        """Whether a worker has a desk, after having asked for one; False where the worker is lost."""
-        if worker not in self._desks:
-            submit, key = self._connection.client.submit, f"{self._team}-desk-{uuid4().hex}"
-            self._desks[worker] = submit(_open_desk, self._team, workers=[worker], actor=True, key=key, pure=False)
-        desk = self._desks[worker]
+        """Whether a worker has a desk, once it has answered; False where the worker is lost."""
+        desk = self._desks.get(worker) or self._open(worker)
         while desk.status == "pending":
             try:
                 desk.exception(timeout=LOOK_SECONDS)
@@ -141,7 +150,8 @@ def _result(connection: Connection, done: Future[Done], worker: str | None) -> D
         try:
             return done.result(timeout=LOOK_SECONDS)
         except TimeoutError:
-            if worker is not None and worker not in connection.living():
+            living = connection.living() or set(connection.workers())
+            if worker is not None and worker not in living:
                 return None
         except (Exception, CancelledError) as error:  # noqa: BLE001 - whatever it was, the task is lost
             connection.ensure()
@@ -157,25 +167,41 @@ def _require_podium(worker: str, error: BaseException | None) -> None:
 def each_on_cluster(
     work: Callable[[Part], Done], parts: Sequence[Callable[[], Part]], where: Where
 ) -> Iterator[tuple[int, Done]]:
-    """Yield (number, work(part())) as they are finished. Dask repeats what is lost with a worker, a few times."""
-    if not parts:
-        return
+    """Yield (number, work(part())) as they are finished.
+
+    Dask repeats what is lost with a worker as often as the scheduler is told to. What is still lost then is done once
+    more, one part at a time, so that the guilty one is known.
+    """
     connection = connection_to(where)
-    packed, waiting = cloudpickle.dumps(work), iter(enumerate(parts))
+    packed, lost = cloudpickle.dumps(work), list[int]()
+    for number, outcome in _at_once(connection, packed, parts, range(len(parts)), 2 * len(connection.workers())):
+        if outcome is None:
+            lost.append(number)
+        else:
+            yield number, _unpacked(outcome, number, len(parts))
+    for number, outcome in _at_once(connection, packed, parts, lost, 1):
+        if outcome is None:
+            raise WorkerLostError(f"part {number + 1} of {len(parts)} ends its worker process again and again")
+        yield number, _unpacked(outcome, number, len(parts))
+
+
+def _at_once(
+    connection: Connection, work: bytes, parts: Sequence[Callable[[], Part]], numbers: Iterable[int], most: int
+) -> Iterator[tuple[int, bytes | None]]:
+    """Pickled outcomes as they come, None where one is lost; at most so many under way."""
+    waiting = iter(numbers)
     running: dict[Future[bytes], int] = {}
     done: SimpleQueue[Future[bytes]] = SimpleQueue()
-    most = 2 * len(connection.workers())
     try:
         while True:
-            for number, part in islice(waiting, most - len(running)):
-                future = connection.client.submit(do_packed, packed, cloudpickle.dumps(part()), pure=False)
+            for number in islice(waiting, most - len(running)):
+                future = connection.submit(do_packed, work, cloudpickle.dumps(parts[number]()))
                 running[future] = number
                 future.add_done_callback(done.put)
             if not running:
                 return
             finished = _next(connection, done)
-            number = running.pop(finished)
-            yield number, _outcome(connection, finished, f"part {number + 1} of {len(parts)}")
+            yield running.pop(finished), _result(connection, finished, None)
     finally:
         for future in running:
             future.release()
@@ -191,11 +217,8 @@ def _next(connection: Connection, done: SimpleQueue[Future[bytes]]) -> Future[by
                 connection.workers()
 
 
-def _outcome(connection: Connection, done: Future[bytes], name: str) -> Any:
-    packed = _result(connection, done, None)
-    if packed is None:
-        raise WorkerLostError(f"{name} ends its worker process again and again")
+def _unpacked(packed: bytes, number: int, count: int) -> Any:
     outcome = pickle.loads(packed)
     if isinstance(outcome, Failure):
-        raise outcome.noted(name)
+        raise outcome.noted(f"part {number + 1} of {count}")
     return outcome

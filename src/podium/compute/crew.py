@@ -12,7 +12,7 @@ Reply = list[Any] | None
 
 
 class Crew(Protocol):
-    """Workers with a desk each. A name never comes back for another process."""
+    """Workers with a desk each. A name comes back for another process only after its loss was told."""
 
     bytes_sent: int
     """So far, of all errands."""

@@ -18,7 +18,7 @@ from podium.compute.where import LOCAL, Where
 from podium.errors import PodiumError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 Told = TypeVar("Told")
 
@@ -51,6 +51,11 @@ class Connection:
     def living(self) -> set[str]:
         """Addresses of the workers that the scheduler knows now."""
         return set(self._asked(self.client.nthreads))
+
+    def submit(self, work: Callable[..., Told], *arguments: object, **options: Any) -> Future[Told]:
+        """A task, which Dask never takes for one that it has done before."""
+        self.ensure()
+        return self.client.submit(work, *arguments, pure=False, **options)
 
     def ensure(self) -> None:
         """Raise ClusterLostError where the connection to the scheduler is broken."""
@@ -139,15 +144,22 @@ def _local(workers: int) -> Connection:
     import dask
     from distributed import LocalCluster
 
-    with dask.config.set({"distributed.worker.memory.terminate": False}):
+    # What is lost with a worker is told at once; whoever gave it decides what to do again.
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         cluster: Any = LocalCluster(
-            n_workers=0, dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL, protocol="tcp://"
+            n_workers=0,
+            host="127.0.0.1",
+            protocol="tcp://",
+            silence_logs=logging.CRITICAL,
+            # Without a dashboard there is still a port for its health, which may not be that of somebody else.
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
         )
-    command = [sys.executable, "-c", "from distributed.cli.dask_worker import main; main()"]
+    ending = f"from podium.compute.worker import end_with; end_with({os.getpid()})"
+    command = [sys.executable, "-c", f"{ending}; from distributed.cli.dask_worker import main; main()"]
     command += [cluster.scheduler_address, "--nworkers", str(workers), "--nthreads", "1", "--memory-limit", "0"]
-    command += ["--no-dashboard", "--death-timeout", str(int(CONNECT_SECONDS))]
+    command += ["--no-dashboard", "--death-timeout", str(int(WORKERS_SECONDS))]
     path = os.pathsep.join(entry for entry in sys.path)
-    quiet = {"PYTHONPATH": path, "DASK_LOGGING__DISTRIBUTED": "critical", "DASK_DISTRIBUTED__WORKER__PRELOAD": "[]"}
+    quiet = {"PYTHONPATH": path, "DASK_LOGGING__DISTRIBUTED": "critical"}
     process = subprocess.Popen(
         command, env=os.environ | ONE_THREAD | quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )

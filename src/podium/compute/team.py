@@ -12,16 +12,13 @@ import cloudpickle
 
 from podium.compute.crew import Crew, Here
 from podium.compute.desk import Errand, Failure, Fresh
-from podium.compute.lost import WorkerLostError
+from podium.compute.lost import LOSSES_MAX, WorkerLostError
 from podium.compute.where import Where, Workers
 from podium.errors import PodiumError
 
 Part = TypeVar("Part")
 State = TypeVar("State")
 Answer = TypeVar("Answer")
-
-#: A part that is under way in so many workers that die, one after the other, is given up.
-LOSSES_MAX = 3
 
 
 def team_of(make: Callable[[Part], State], parts: Sequence[Callable[[], Part]], where: Workers = None) -> Team[State]:

@@ -61,14 +61,11 @@ def activate(fleet: Fleet, schedule: Schedule, backing: Backing, calls: Calls, o
     first, last = (int(called[0]), int(called[-1]) + 1) if len(called) else (0, 0)
     course = Course.of(fleet, schedule)
     up, down = (_shares(*side) for side in ((backing.up_kw, calls.up_kw), (backing.down_kw, calls.down_kw)))
-    ranks = order or in_proportion(fleet.store.devices)
+    follower = Follower(fleet, course, backing, order or in_proportion(fleet.store.devices), last)
     states = [values.copy() for values in (course.p, course.e, course.aux, course.spill)]
     missing = np.zeros(fleet.store.steps)
     e = course.e[:, first - 1] if first else fleet.store.e_initial
-    follower = Follower(fleet, course, backing.since(first), ranks)
     for t in range(first, fleet.store.steps):
-        if t == last:
-            follower = Follower(fleet, course, backing.since(last), ranks)
         done = follower.step(_now(course, t, e, up[:, t], down[:, t], returning=t >= last))
         _write(states, t, done)
         e, missing[t] = done.e, done.missing_kw

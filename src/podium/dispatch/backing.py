@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,18 +48,13 @@ def greatest_backing(
         (taken.down_kw, course.room_down, course.energy_down, fleet.room.kappa_down),
     )
     up, down = (_greatest(fleet, taken, sustain_hours, *side) for side in sides)
-    found = Backing(
-        (*taken.products, ""),
-        np.append(taken.sustain_hours, sustain_hours),
-        np.concatenate((taken.up_kw, up[None])),
-        np.concatenate((taken.down_kw, down[None])),
-    )
+    span = int(max(np.ceil(sustain_hours / fleet.horizon.step_hours - 1e-9), 1))
+    up = np.minimum(up, _cycle_room(fleet, course, taken, span))
     net = fleet.pod_sum(course.p)
     left_up = fleet.meter.injection_max[:, None] + net - fleet.pod_sum(taken.up_kw.sum(axis=0, initial=0.0))
     left_down = fleet.meter.withdrawal_max[:, None] - net - fleet.pod_sum(taken.down_kw.sum(axis=0, initial=0.0))
     up = up * _connection_share(fleet, up, left_up)
     down = down * _connection_share(fleet, down, left_down)
-    up = up * _cycle_share(fleet, course, found.sustain_steps(fleet.horizon.step_hours), found.up_kw)[-1]
     return up, down
 
 
@@ -104,23 +99,53 @@ def _energy_share(fleet: Fleet, backing: Backing, steps: Ints, side: Floats, kap
     return _least_in_windows(factor * at_once, window, steps, fleet.fresh)
 
 
+@dataclass(frozen=True)
+class _Cycles:
+    """Devices with a cycle limit: what their day's discharge leaves beside the schedule."""
+
+    rows: Ints
+    p: Floats
+    left: Floats
+    """kWh of the day. Shape (row, step)."""
+    new_day: Bools
+
+    @classmethod
+    def of(cls, fleet: Fleet, course: Course) -> _Cycles:
+        rows = np.flatnonzero(np.isfinite(fleet.store.discharge_day_max))
+        day, p = fleet.horizon.day, course.p[rows]
+        used = np.zeros((len(rows), int(day[-1]) + 1))
+        np.add.at(used.T, day, fleet.horizon.step_hours * np.maximum(-p, 0.0).T)
+        left = np.maximum(fleet.store.discharge_day_max[rows, None] - used, 0.0)[:, day]
+        return cls(rows, p, left, np.broadcast_to(fleet.horizon.day_starts, p.shape))
+
+    def moved(self, up: Floats, steps: Ints, step_hours: float) -> Floats:
+        """Discharge, kWh, that calls of these up sides (product, device, step) add to the plan's. Shape (row, step).
+
+        Giving up charging comes first, for the products in their order; it discharges nothing.
+        """
+        total = np.cumsum(up[:, self.rows], axis=0)
+        beyond = np.maximum(total - np.maximum(self.p, 0.0), 0.0)
+        part = np.diff(beyond, axis=0, prepend=0.0)
+        return np.asarray(window_sum(part, steps, self.new_day).sum(axis=0) * step_hours)
+
+
 def _cycle_share(fleet: Fleet, course: Course, steps: Ints, up: Floats) -> Floats:
     """Share of each up side that the cycle limits bear beside the schedule. Shape (product, device, step)."""
-    factor = np.ones_like(up)
-    rows = np.flatnonzero(np.isfinite(fleet.store.discharge_day_max))
-    if not len(rows):
-        return factor
-    hours, day, p, side = fleet.horizon.step_hours, fleet.horizon.day, course.p[rows], up[:, rows]
-    used = np.zeros((len(rows), int(day[-1]) + 1))
-    np.add.at(used.T, day, hours * np.maximum(-p, 0.0).T)
-    left = np.maximum(fleet.store.discharge_day_max[rows, None] - used, 0.0)[:, day]
-    total = side.sum(axis=0)
-    beyond = np.maximum(total - np.maximum(p, 0.0), 0.0)
-    part = side * np.divide(beyond, total, out=np.zeros_like(total), where=total > 0)
-    new_day = np.broadcast_to(np.concatenate(([True], np.diff(day) > 0)), p.shape)
-    moved = window_sum(part, steps, new_day).sum(axis=0) * hours
-    factor[:, rows] = _least_in_windows(factor[:, rows], _share(moved, left), steps, new_day)
+    factor, cycles = np.ones_like(up), _Cycles.of(fleet, course)
+    share = _share(cycles.moved(up, steps, fleet.horizon.step_hours), cycles.left)
+    factor[:, cycles.rows] = _least_in_windows(factor[:, cycles.rows], share, steps, cycles.new_day)
     return factor
+
+
+def _cycle_room(fleet: Fleet, course: Course, taken: Backing, span: int) -> Floats:
+    """Up power that the cycle limits bear for one more product, kW; inf where there is none. Shape (device, step)."""
+    hours, cycles = fleet.horizon.step_hours, _Cycles.of(fleet, course)
+    used = cycles.moved(taken.up_kw, taken.sustain_steps(hours), hours)
+    left = least_ahead(np.maximum(cycles.left - used, 0.0), span, cycles.new_day) / (span * hours)
+    charged = np.maximum(cycles.p, 0.0) - taken.up_kw.sum(axis=0, initial=0.0)[cycles.rows]
+    room = np.full(course.p.shape, np.inf)
+    room[cycles.rows] = np.maximum(charged, 0.0) + left
+    return room
 
 
 def _least_in_windows(factor: Floats, share: Floats, steps: Ints, fresh: Bools) -> Floats:

@@ -15,6 +15,8 @@ from podium.flexstore import Floats
 
 #: Widens the limits of energy, kWh, by what solvers leave in a plan.
 SLACK = 1e-8
+#: What feeds back, kW, of a device that is on; at 0 it would count as off.
+STILL_ON = 10 * AT_ONCE
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,11 @@ class Course:
     known: Bools
     """Whether the device has a schedule. Shape (device,)."""
     p_low: Floats
-    """Least power: what is on stays on, what is off stays off; the plan where a device cannot be steered."""
+    """Least power: what is on stays on, what is off stays off, and a ramp holds to the plan."""
     p_high: Floats
-    p_spare: Floats
-    """Least power that is free to use: with a cycle limit no more discharge than planned."""
+    spare_low: Floats
+    """Least power that is free to use: the plan's where the device may not back, and with a cycle limit."""
+    spare_high: Floats
     low: Floats
     """Least energy with a way on, kWh."""
     high: Floats
@@ -46,9 +49,10 @@ class Course:
         p, e, aux, spill = (np.where(known[:, None], values, 0.0) for values in given)
         p_low, p_high = _powers(fleet, p, known)
         low, high = _levels(fleet, p, p_low, p_high)
-        spared = np.isfinite(fleet.store.discharge_day_max)[:, None]
-        p_spare = np.where(spared, np.maximum(p_low, np.minimum(p, 0.0)), p_low)
-        return cls(p, e, aux, spill, known, p_low, p_high, p_spare, low, high, fleet.room.fills_up)
+        held = fleet.store.has_store & ~fleet.room.backs
+        spent = held | np.isfinite(fleet.store.discharge_day_max)
+        spare = np.where(spent[:, None], p, p_low), np.where(held[:, None], p, p_high)
+        return cls(p, e, aux, spill, known, p_low, p_high, *spare, low, high, fleet.room.fills_up)
 
     @property
     def room_up(self) -> Floats:
@@ -96,8 +100,8 @@ def promised_levels(fleet: Fleet, course: Course, backing: Backing) -> Levels:
     down = energy_load(backing.down_kw, fleet.room.kappa_down, backing.sustain_hours, steps, hours, fleet.fresh)
     low = course.low + np.where(course.fills_up, down, up)
     high = course.high - np.where(course.fills_up, up, down)
-    least = np.maximum(course.p_spare, course.p_low + backing.up_kw.sum(axis=0, initial=0.0))
-    most = course.p_high - backing.down_kw.sum(axis=0, initial=0.0)
+    least = np.maximum(course.spare_low, course.p_low + backing.up_kw.sum(axis=0, initial=0.0))
+    most = np.minimum(course.spare_high, course.p_high - backing.down_kw.sum(axis=0, initial=0.0))
     powers = _way_on(fleet, course.p, least, most)
     return Levels(*carried_back(fleet.store, hours, powers, low, high)).around(course.e)
 
@@ -109,9 +113,8 @@ def _powers(fleet: Fleet, p: Floats, known: Bools) -> tuple[Floats, Floats]:
     semi = store.on_off[:, None] & np.ones_like(p, dtype=bool)
     off, floor = semi & (abs(p) <= AT_ONCE), np.asarray(store.full("p_on"))
     low = np.where(semi & (p > 0), np.maximum(floor, 0.0), low)
-    high = np.where(semi & (p < 0), np.where(store.full("p_max") <= 0, -floor, 0.0), high)
-    held = ~known | np.isfinite(store.ramp) | (store.has_store & ~fleet.room.backs)
-    fixed = off | held[:, None]
+    high = np.where(semi & (p < 0), np.where(store.full("p_max") <= 0, -floor, -STILL_ON), high)
+    fixed = off | (~known | np.isfinite(store.ramp))[:, None]
     return np.where(fixed, p, np.minimum(low, p)), np.where(fixed, p, np.maximum(high, p))
 
 

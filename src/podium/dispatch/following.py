@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from podium.dispatch.course import Course, Levels, own_levels, promised_levels
-from podium.dispatch.fleet import Backing, Fleet
+from podium.dispatch.course import STILL_ON, Course, Levels, own_levels, promised_levels
+from podium.dispatch.fleet import Backing, Bools, Fleet
 from podium.dispatch.takeover import Order
+from podium.flex.reserve import CRUMB
 from podium.flexstore import Floats
 
 
@@ -49,24 +50,29 @@ class Now:
 class Follower:
     """The devices of a fleet, who follow a course and keep what they back."""
 
-    def __init__(self, fleet: Fleet, course: Course, backing: Backing, order: Order) -> None:
+    def __init__(self, fleet: Fleet, course: Course, backing: Backing, order: Order, first: int = 0) -> None:
+        """They hold ready what they back, and the energy for what they back from step `first` on."""
         self.fleet, self.course, self.order = fleet, course, order
         self.own = own_levels(course)
-        self.promised = promised_levels(fleet, course, backing)
+        self.promised = promised_levels(fleet, course, backing.since(first) if first else backing)
         self.up = backing.up_kw.sum(axis=0, initial=0.0)
         self.down = backing.down_kw.sum(axis=0, initial=0.0)
 
     def step(self, now: Now) -> Done:
         """Follow what is wanted; what one device cannot do others take over, within limits and promises."""
         t, course = now.step, self.course
-        hard = self._range(now, self.own, course.p_low[:, t], course.p_high[:, t])
+        start = self._carried(now)
+        low, high = course.p_low[:, t], course.p_high[:, t]
+        hard = self._stopped(self._range(t, start, self.own, -np.inf, np.inf), low, high)
         kept_up, kept_down = self.up[:, t] - now.called_up, self.down[:, t] - now.called_down
-        least = np.maximum(course.p_spare[:, t], course.p_low[:, t] + kept_up)
-        most = course.p_high[:, t] - kept_down
+        least = np.maximum(course.spare_low[:, t], low + kept_up)
+        most = np.minimum(course.spare_high[:, t], high - kept_down)
         kept = self.fleet.pod_sum(kept_up), self.fleet.pod_sum(kept_down)
-        soft = [np.clip(end, *hard) for end in self._range(now, self.promised, least, most)]
+        soft = [np.clip(end, *hard) for end in self._range(t, start, self.promised, least, most)]
         steered = np.isnan(now.given)
         p = np.where(steered, np.clip(now.wanted, *hard), now.given)
+        for ends in (soft, hard):
+            p = self._mended(p, steered, *ends)
         if now.returning:
             change = np.where(steered, np.clip(p, *soft) - p, 0.0)
             up, down = self._within_connection(p, kept, np.maximum(-change, 0.0), np.maximum(change, 0.0))
@@ -75,19 +81,28 @@ class Follower:
         room_up = np.where(steered, np.maximum(p - soft[0], 0.0), 0.0)
         room_down = np.where(steered, np.maximum(soft[1] - p, 0.0), 0.0)
         taken = self.order.shares(missing, *self._within_connection(p, kept, room_up, room_down))
-        return self._ended(now, p + taken, missing - float(taken.sum()))
+        return self._ended(t, start, p + taken, missing - float(taken.sum()))
 
-    def _range(self, now: Now, levels: Levels, least: Floats, most: Floats) -> tuple[Floats, Floats]:
+    def _stopped(self, ends: tuple[Floats, Floats], low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        """Powers between `low` and `high`, as near to `ends` as can be; what can only run beyond them stops."""
+        beyond = ((ends[1] < low - STILL_ON) & (low > 0)) | ((ends[0] > high + STILL_ON) & (high < 0))
+        stops = beyond & self.fleet.store.on_off
+        first, last = (np.where(stops, 0.0, np.clip(end, low, high)) for end in ends)
+        return first, last
+
+    def _range(
+        self, t: int, start: Floats, levels: Levels, least: Floats | float, most: Floats | float
+    ) -> tuple[Floats, Floats]:
         """Powers between `least` and `most` that end the step between the levels, as nearly as can be."""
-        t, store, hours = now.step, self.fleet.store, self.fleet.horizon.step_hours
-        start = self._carried(now)
+        store, hours = self.fleet.store, self.fleet.horizon.step_hours
         need = (levels.low[:, t] - start) / hours - _at(store.aux_max, t)
         most_flow = (levels.high[:, t] - start) / hours + _at(store.spill_max, t)
         fills = self.course.fills_up[:, t]
         first, last = (self._power_for(t, flow) for flow in (need, most_flow))
         bound = self.fleet.room.kappa_up[:, t] > 0
-        low = np.where(bound, np.clip(np.where(fills, last, first), least, most), least)
-        high = np.where(bound, np.clip(np.where(fills, first, last), least, most), most)
+        lower, upper = np.where(fills, last, first), np.where(fills, first, last)
+        low = np.where(bound, np.clip(lower, least, most), least)
+        high = np.where(bound, np.clip(upper, least, most), most)
         return low, high
 
     def _power_for(self, t: int, flow: Floats) -> Floats:
@@ -103,6 +118,19 @@ class Follower:
         store = self.fleet.store
         return _at(store.keep, now.step) * now.e + _at(store.drift, now.step)
 
+    def _mended(self, p: Floats, steered: Bools, least: Floats, most: Floats) -> Floats:
+        """Where others break a POD's connection, its own devices give way first."""
+        fleet, meter = self.fleet, self.fleet.meter
+        net = fleet.pod_sum(p)
+        over = np.maximum(net - meter.withdrawal_max, 0.0) - np.maximum(-net - meter.injection_max, 0.0)
+        if not (abs(over) > CRUMB).any():
+            return p
+        room = np.where(over[fleet.store.pod] > 0, np.maximum(p - least, 0.0), np.maximum(most - p, 0.0))
+        room = np.where(steered, room, 0.0)
+        total = fleet.pod_sum(room)
+        share = np.divide(over, total, out=np.zeros_like(total), where=total > 0)
+        return np.asarray(p - room * np.clip(share, -1.0, 1.0)[fleet.store.pod])
+
     def _within_connection(
         self, p: Floats, kept: tuple[Floats, Floats], up: Floats, down: Floats
     ) -> tuple[Floats, Floats]:
@@ -116,18 +144,18 @@ class Follower:
         share_down = _share(all_down, meter.withdrawal_max - net - kept[1])
         return up * share_up[fleet.store.pod], down * share_down[fleet.store.pod]
 
-    def _ended(self, now: Now, p: Floats, missing_kw: float) -> Done:
+    def _ended(self, t: int, start: Floats, p: Floats, missing_kw: float) -> Done:
         """Energies at the end of the step; boiler and vent answer where a promised level would be left."""
-        t, store, hours = now.step, self.fleet.store, self.fleet.horizon.step_hours
+        store, hours = self.fleet.store, self.fleet.horizon.step_hours
         aux, spill = self.course.aux[:, t], self.course.spill[:, t]
         flow = np.where(p > 0, _at(store.k_plus, t) * p, _at(store.k_minus, t) * p)
-        start = self._carried(now) + hours * flow
-        e = start + hours * (aux - spill)
+        moved = start + hours * flow
+        e = moved + hours * (aux - spill)
         short = np.maximum(self.promised.low[:, t] - e, 0.0) / hours
         over = np.maximum(e - self.promised.high[:, t], 0.0) / hours
         spill, aux = _answered(short, spill, aux, _at(store.aux_max, t))
         aux, spill = _answered(over, aux, spill, _at(store.spill_max, t))
-        e = np.where(store.has_store, start + hours * (aux - spill), 0.0)
+        e = np.where(store.has_store, moved + hours * (aux - spill), 0.0)
         return Done(p, e, aux, spill, missing_kw)
 
 

@@ -17,14 +17,11 @@ from pydantic import BaseModel
 
 from podium.devices import KINDS
 from podium.devices.device import Spec, specs
-from podium.market.terms import BACKING_KINDS
 from podium.portfolio import Pod
-from podium.study.market_schema import PARTS, MarketFile
+from podium.study.market_schema import GroupKeys, MarketKeys, ReserveKeys
 from podium.study.schema import Options, StudyFile, study_schema
 
 PAGE, SCHEMA = "study-files.md", "study.schema.json"
-KEY_TABLES: dict[str, type[BaseModel]] = {"study": StudyFile, "options": Options, "market": MarketFile, **PARTS}
-"""Tables of keys of study.yaml -> what they show."""
 _TEXT = {
     "flag": "true or false",
     "profile": "name of a profile",
@@ -35,10 +32,20 @@ _TEXT = {
 _SECTION = re.compile(r"(<!-- fields: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
+KEYS: dict[str, type[BaseModel]] = {
+    "study": StudyFile,
+    "options": Options,
+    "market": MarketKeys,
+    "groups": GroupKeys,
+    "reserve": ReserveKeys,
+}
+"""Tables of keys of study.yaml on the page."""
+
+
 def section(name: str) -> str:
-    """What stands between the marks of one table of the page: a name of `KEY_TABLES`, "pod" or a kind of device."""
-    if name in KEY_TABLES:
-        return _key_table(KEY_TABLES[name])
+    """What stands between the marks of one table of the page: one of KEYS, "pod" or a kind of device."""
+    if name in KEYS:
+        return _key_table(KEYS[name])
     model: type[BaseModel] = Pod if name == "pod" else KINDS[name]
     return f"{inspect.cleandoc(model.__doc__ or '')}\n\n{_field_table(model)}"
 
@@ -75,10 +82,6 @@ def _keys(model: type[BaseModel]) -> Iterator[str]:
 
 
 def _absent(default: Any) -> str:
-    if default == BACKING_KINDS:
-        return "those that are there when called"
-    if isinstance(default, bool):
-        return str(default).lower()
     return f"{default:g}" if isinstance(default, int | float) else default if isinstance(default, str) else "none"
 
 

@@ -1,14 +1,14 @@
-"""Names of files in study.yaml."""
+"""How study.yaml names a table: a file, a sheet of it, and how it tells the time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
 STRICT = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+"""All keys of study.yaml: unknown ones are errors."""
 
 
 class FileRef(BaseModel):
@@ -44,13 +44,3 @@ class FileRef(BaseModel):
 def is_excel(name: str) -> bool:
     """True for the suffixes of Excel workbooks."""
     return name.lower().endswith((".xlsx", ".xlsm"))
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str | Mapping) else value
-
-
-FileRefs = Annotated[
-    tuple[FileRef, ...],
-    BeforeValidator(_as_list, json_schema_input_type=FileRef | list[FileRef]),
-]

@@ -7,18 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    create_model,
+)
 from pydantic_core import ErrorDetails
 
 from podium.devices import KINDS
 from podium.errors import InputError, Problem
 from podium.horizon import Horizon, zone_of
-from podium.study.file_ref import STRICT, FileRef, FileRefs
+from podium.study.file_ref import STRICT, FileRef
 from podium.study.limits import LIMITS, Limits
-from podium.study.market_schema import LIST_TAG, PARTS, TABLE_TAG, MarketFile
+from podium.study.market_schema import MarketKeys, part_of_market
 from podium.study.place import refuse_large
 from podium.study.wording import is_missing, one_of
 
@@ -40,9 +46,9 @@ class Options(BaseModel):
     mip_gap: float = Field(default=1e-6, ge=0, le=1)
     """Relative gap at which such a problem counts as solved."""
     gap: float = Field(default=0.005, ge=0, le=1)
-    """Relative gap between the portfolio's plan and the bound at which the coordination of PODs ends."""
+    """Level 2 ends when its plan is certified to lie within this share of the best possible."""
     portfolio_time_limit_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False)
-    """Longest time for the coordination of PODs, s; the best plan found by then counts."""
+    """Longest time for the coordination of level 2, s; the best plan by then counts."""
 
 
 class _DeviceFiles(BaseModel):
@@ -57,6 +63,16 @@ DeviceFiles: type[_DeviceFiles] = create_model(
     __doc__=_DeviceFiles.__doc__,
     **{kind: (FileRef | None, Field(default=None, description=model.title)) for kind, model in KINDS.items()},  # type: ignore[call-overload]
 )
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | Mapping) else value
+
+
+FileRefs = Annotated[
+    tuple[FileRef, ...],
+    BeforeValidator(_as_list, json_schema_input_type=FileRef | list[FileRef]),
+]
 
 
 class StudyFile(BaseModel):
@@ -84,8 +100,8 @@ class StudyFile(BaseModel):
     """Time series that the tables refer to: a file or a list of files."""
     prices: FileRef | None = None
     """Market prices, EUR/MWh."""
-    market: MarketFile = MarketFile()
-    """Reserve products, limits of the portfolio, and who is billed where, see below."""
+    market: MarketKeys = MarketKeys()
+    """Who is billed where, limits of the whole portfolio, and the reserve that it sells, see below."""
     options: Options = Options()
     """How the study is optimised, see below."""
 
@@ -244,7 +260,7 @@ def _note_lines(node: yaml.Node | None, at: KeyPath, lines: dict[KeyPath, int], 
 
 def _in_words(found: ErrorDetails, lines: Mapping[KeyPath, int]) -> Problem:
     """A pydantic error as a problem with its line."""
-    at: KeyPath = tuple(part for part in found["loc"] if part not in (LIST_TAG, TABLE_TAG))
+    at: KeyPath = tuple(found["loc"])
     key = ".".join(str(part) for part in at)
     if found["type"] == "extra_forbidden":
         what = "kind of device" if at[:-1] == ("devices",) else "key"
@@ -252,7 +268,12 @@ def _in_words(found: ErrorDetails, lines: Mapping[KeyPath, int]) -> Problem:
         return Problem(_where(at, lines), value, one_of(str(at[-1]), _known(at[:-1]), most=20))
     if found["type"] == "missing":
         return Problem(_where(at[:-1], lines), is_missing(key), f"a line '{at[-1]}: ...'")
-    expected = found["msg"].removeprefix("Input should be ").replace("valid string", "text (in quotes if need be)")
+    expected = (
+        found["msg"]
+        .removeprefix("Value error, ")
+        .removeprefix("Input should be ")
+        .replace("valid string", "text (in quotes if need be)")
+    )
     value = "empty" if found["input"] is None else repr(found["input"])
     return Problem(_where(at, lines), f"{key} {value}", expected)
 
@@ -267,8 +288,8 @@ def _known(at: KeyPath) -> list[str]:
     """The keys that may stand at a place of study.yaml."""
     if not at:
         return list(StudyFile.model_fields)
-    if at[0] == "market" and len(at) in (1, 3):
-        return list((MarketFile if len(at) == 1 else PARTS.get(str(at[1]), FileRef)).model_fields)
+    if at[0] == "market":
+        return list(part_of_market(at).model_fields)
     models: dict[str | int, type[BaseModel]] = {"options": Options, "devices": DeviceFiles}
     model = models.get(at[0], FileRef) if len(at) == 1 else FileRef
     return list(model.model_fields)
