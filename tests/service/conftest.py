@@ -1,4 +1,4 @@
-"""A service of its own for each test, on SQLite and on PostgreSQL, set up."""
+"""A service of its own for each test, on SQLite and on PostgreSQL, and visitors that use it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,29 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
+import uvicorn
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import create_engine, text
 
+from podium.client import Client
+from podium.service import accounts, passwords
+from podium.service.accounts import Role
+from podium.service.app import create_app
 from podium.service.installation import Installation, opened
 from podium.service.settings import Settings
+
+PASSWORD = "correct horse battery"
+Visit = Callable[..., Client]
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +61,14 @@ def postgresql() -> Iterator[str]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 at its least cost: tests hash many passwords, and none that is worth guessing."""
+    cheap = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    monkeypatch.setattr(passwords, "_argon2", lambda: cheap)
+    passwords._nobody.cache_clear()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
     """Address of an empty database; None for SQLite in the data folder."""
@@ -75,3 +97,44 @@ def place(settings: Settings) -> Iterator[Installation]:
     """The service, set up and without users."""
     with opened(settings) as found:
         yield found
+
+
+@contextmanager
+def serving(place: Installation) -> Iterator[str]:
+    """Address of a server of this process, on a port that is free."""
+    server = uvicorn.Server(uvicorn.Config(create_app(place), port=0, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server does not start"
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def url(place: Installation) -> Iterator[str]:
+    """Address of the server."""
+    with serving(place) as found:
+        yield found
+
+
+@pytest.fixture
+def visit(place: Installation, url: str) -> Iterator[Visit]:
+    """Makes visitors: nobody in particular, or a new user of an address, signed in."""
+    made: list[Client] = []
+
+    def visitor(email: str | None = None, role: Role = Role.operator, token: str | None = None) -> Client:
+        made.append(Client(http=httpx.Client(base_url=url, timeout=30, trust_env=False), token=token))
+        if email is not None:
+            accounts.add_user(place, email, email.partition("@")[0], PASSWORD, role)
+            made[-1].sign_in(email, PASSWORD)
+        return made[-1]
+
+    yield visitor
+    for client in made:
+        client.http.close()

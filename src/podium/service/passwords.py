@@ -1,0 +1,36 @@
+"""Passwords, kept as Argon2 hashes."""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+#: A hash takes 64 MB for its time: no more at once than this.
+_AT_ONCE = threading.BoundedSemaphore(4)
+
+
+@cache
+def _argon2() -> PasswordHash:
+    return PasswordHash((Argon2Hasher(),))
+
+
+@cache
+def _nobody() -> str:
+    """The hash that stands in where there is no such user, so that the answer takes as long."""
+    return hashed("nobody has this password")
+
+
+def hashed(password: str) -> str:
+    """Argon2id hash of a password, with its salt and its cost."""
+    with _AT_ONCE:
+        return _argon2().hash(password)
+
+
+def fits(password: str, kept: str | None) -> bool:
+    """Whether a password belongs to a hash; without a hash False, and after the same time."""
+    against = kept or _nobody()
+    with _AT_ONCE:
+        return _argon2().verify(password, against) and kept is not None
