@@ -99,14 +99,11 @@ def test_another_user_reads_and_changes_nothing(visit: Visit, filled: dict[str, 
     """As operator and as admin: routes that name Ada's things answer 404, and none shows her study's name."""
     for email, role in (("eve@example.org", Role.operator), ("boss@example.org", Role.admin)):
         eve = visit(email, role)
-        own = [
-            route for route in routes(eve) if {"study", "run", "share", "token_id"} & set(re.findall(r"\w+", route[1]))
-        ]
         named = [route for route in routes(eve) if re.search(r"\{(study|run|share|token_id)\}", route[1])]
         assert len(named) > 15
         answers = {route: ask(eve, route, filled) for route in named}
         assert {route: status for route, (status, _) in answers.items() if status != 404} == {}
-        lists = [ask(eve, route, filled) for route in own if route[0] == "GET" and "{" not in route[1]]
+        lists = [ask(eve, route, filled) for route in routes(eve) if route[0] == "GET" and "{" not in route[1]]
         assert not any(SECRET in text for _, text in [*answers.values(), *lists])
         assert ask(eve, ("POST", "/api/v1/runs"), filled)[0] == 404
         assert ask(eve, ("GET", "/api/v1/runs"), filled) == (200, "[]")

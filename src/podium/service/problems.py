@@ -76,7 +76,7 @@ class QuotaError(ServiceError):
 class NotSetUpError(ServiceError):
     """The server lacks what this would need."""
 
-    status, code = HTTPStatus.SERVICE_UNAVAILABLE, "not-set-up"
+    status, code = HTTPStatus.CONFLICT, "not-set-up"
 
 
 class Where(BaseModel):

@@ -15,7 +15,7 @@ from podium.service.settings import Settings
 
 _PAUSE_SECONDS = 0.3
 #: A worker that ended sooner than this after its start is started again only after it, s.
-_HASTE_SECONDS = 5.0
+_HASTE_SECONDS = 2.0
 _END_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
