@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from podium.bench.commands import bench
 from podium.compute import Progress as Told
-from podium.compute import silent
+from podium.compute import Where, silent
 from podium.errors import InputError, PodiumError
 from podium.version import __version__
 
@@ -162,6 +162,10 @@ def init(
 def run(
     folder: FOLDER,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Run on a Dask cluster: tcp://HOST:PORT, or `local` to start one here.", metavar="ADDRESS"),
+    ] = None,
     method: Annotated[Method | None, typer.Option(help="Level 2, instead of the study's.")] = None,
     as_json: AS_JSON = False,
 ) -> None:
@@ -170,13 +174,14 @@ def run(
     from podium.results import RESULTS, ensure_writable
     from podium.study import load_study
 
+    where = Where.of(workers) if dask is None else Where.dask(dask, workers)
     study = load_study(folder)
     if method is not None:
         study = study.with_method(method.value)
     out = (study.folder or folder) / RESULTS
     ensure_writable(out)
     with _progress(len(study.portfolio), quiet=as_json) as phase:
-        result = run_study(study, workers=workers, phase=phase)
+        result = run_study(study, where=where, phase=phase)
         result.write(out, phase)
     summary = result.summary
     typer.echo(json.dumps(summary, indent=2, default=float) if as_json else _told(summary, out))

@@ -10,7 +10,7 @@ import numpy as np
 
 from podium.checking import CheckReport, check_position, check_results, check_schedule
 from podium.checking import Schedule as CheckedSchedule
-from podium.compute import Progress, silent
+from podium.compute import Progress, Where, silent
 from podium.errors import InputError, Problem
 from podium.flex.exact import Schedule
 from podium.flex.exclusive import Limits
@@ -47,13 +47,16 @@ class Result(Outcome):
             write_report(aside)
 
 
-def run(study: Study, *, workers: int | None = None, phase: Phase = _quiet) -> Result:
+def run(study: Study, *, workers: int | None = None, where: Where | None = None, phase: Phase = _quiet) -> Result:
     """Optimise a study on both levels and check it.
 
-    `workers`: number of processes, None for all cores; the result does not depend on it. `phase` is told the name of
-    each phase of `PHASES` as it begins, and gives back what is to be told the number of PODs done.
-    Raises InputError where the study cannot be optimised at all; a POD that fails is in the result.
+    `workers`: number of processes, None for all cores; `where`: instead, any place where work may run. The result
+    depends on neither. `phase` is told the name of each phase of `PHASES` as it begins, and gives back what is to be
+    told the number of PODs done.
+    Raises InputError where the study cannot be optimised at all, ClusterLostError where a Dask cluster is lost; a POD
+    that fails is in the result.
     """
+    place = workers if where is None else where
     options, portfolio, prices = study.options, study.portfolio, study.prices
     limits = Limits(options.time_limit_seconds, options.mip_gap)
     if prices is not None and options.method == "exact":
@@ -63,7 +66,7 @@ def run(study: Study, *, workers: int | None = None, phase: Phase = _quiet) -> R
         market_eur_per_kwh=None if prices is None else prices.tariff_eur_per_kwh,
         sustain_hours=options.sustain_hours,
         limits=limits,
-        workers=workers,
+        workers=place,
         progress=phase("level 1"),
     )
     plan = promised = None
@@ -74,7 +77,7 @@ def run(study: Study, *, workers: int | None = None, phase: Phase = _quiet) -> R
             local,
             method=options.method,
             limits=limits,
-            workers=workers,
+            workers=place,
             progress=phase("level 2"),
         )
         phase("reference promise")

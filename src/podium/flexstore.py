@@ -33,6 +33,7 @@ STEP_COLUMNS: dict[str, float] = {
     "drift": 0.0,
     "e_min": 0.0,
     "e_max": 0.0,
+    "e_floor": np.nan,
     "e_target": 0.0,
     "shortfall_cost": 0.0,
     "aux_max": 0.0,
@@ -89,6 +90,8 @@ class FlexStore:
     """Least energy at the end of the step, kWh."""
     e_max: Floats
     """Greatest energy at the end of the step, kWh."""
+    e_floor: Floats
+    """Least energy that the device itself bears, kWh: `e_min` without a level wanted at the end of the horizon."""
     e_target: Floats
     """Energy wanted at the end of the step, kWh; missing it costs `shortfall_cost`."""
     shortfall_cost: Floats
@@ -145,6 +148,7 @@ class FlexStore:
             filled[name] = np.full(count, columns.pop(name, default), dtype=float)
         rest = np.clip(0.0, filled["p_min"], filled["p_max"])
         filled["p_usual"] = np.where(np.isnan(filled["p_usual"]), rest, filled["p_usual"])
+        filled["e_floor"] = np.where(np.isnan(filled["e_floor"]), filled["e_min"], filled["e_floor"])
         if columns:
             raise TypeError(f"FlexStore has no column {sorted(columns)}")
         return cls(ids, pod, steps, np.full(count, has_store), **filled)

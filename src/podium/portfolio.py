@@ -85,6 +85,10 @@ class Meter:
         energy = step_hours * (self.buy * withdrawal - self.sell * injection).sum(axis=1)
         return np.asarray(energy + self.peak_cost * withdrawal.max(axis=1, initial=0.0))
 
+    def plus(self, price: Floats) -> Meter:
+        """The same tariffs and connections with a price on top, for buying and selling alike, EUR/kWh (pod, step)."""
+        return replace(self, buy=self.buy + price, sell=self.sell + price)
+
     def at_price(self, price: ArrayLike) -> Meter:
         """The same connections with one price for buying and selling, EUR/kWh, and no peak charge."""
         row = np.array(np.broadcast_to(np.asarray(price, dtype=float), self.buy.shape))
@@ -153,6 +157,17 @@ class Portfolio:
                 chosen = table.take(np.arange(begin, end))
                 tables[name] = replace(chosen, pod=chosen.pod - first)
         return replace(self, ids=self.ids[first:last], columns=columns, devices=tables).compact()
+
+    def take(self, rows: NDArray[np.int64]) -> Portfolio:
+        """Only the PODs of these rows, which rise, with their devices."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        tables = {}
+        for name, table in self.devices.items():
+            mine = np.flatnonzero(np.isin(table.pod, rows))
+            if len(mine):
+                chosen = table.take(mine)
+                tables[name] = replace(chosen, pod=np.searchsorted(rows, chosen.pod))
+        return replace(self, ids=self.ids[rows], columns=columns, devices=tables).compact()
 
     def compact(self) -> Portfolio:
         """The same portfolio with only the profiles that it uses."""

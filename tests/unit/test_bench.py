@@ -73,6 +73,18 @@ def test_mixed_pods_take_the_path_of_linear_programmes() -> None:
     assert found["solvers"] == {"lp": 10}
 
 
+@pytest.mark.parametrize("load", ["a", "mixed"])
+def test_a_team_gives_the_serial_answers_and_says_what_travels(load: str) -> None:
+    """600 PODs are three parts, the last one smaller; a question is one price per step."""
+    found = printed("team", "--pods", "600" if load == "a" else "260", "--load", load, "--rounds", "1")
+    assert found["same_answers"]
+    assert (found["parts"], found["workers"]) == (3 if load == "a" else 2, 2)
+    assert 2 * 96 * 8 < found["bytes_sent_per_round"] < 4000
+    assert found["parts"] * 96 * 8 < found["bytes_received_per_round"] < found["parts"] * 2000
+    assert found["busiest_worker_cpu_seconds"] < found["serial_cpu_seconds"] * 2
+    assert found["speed_up"] > 0
+
+
 @pytest.mark.parametrize("kind", ["pv", "car"])
 def test_whole_run_says_time_memory_and_that_all_went_well(kind: str) -> None:
     found = printed("run", "--pods", "3", "--kind", kind, "--workers", "1")

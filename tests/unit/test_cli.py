@@ -104,6 +104,7 @@ def test_the_method_can_be_chosen(home: Path, say: Say) -> None:
         (["init", "new", "--example", "nope"], "podium: example: 'nope'; expected one of 'dst-days'"),
         (["import", "smard", "nowhere.csv"], "podium: nowhere.csv: No such file or directory; expected a SMARD"),
         (["run", "nowhere", "--workers", "0"], "--workers"),
+        (["run", "nowhere", "--dask", "magic"], "address of a Dask cluster: 'magic'; expected 'local', or"),
         (["run", "nowhere", "--method", "magic"], "is not one of 'exact'"),
         (["fly"], "No such command 'fly'"),
         (["run"], "Missing argument 'DIR'"),

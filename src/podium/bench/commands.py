@@ -27,6 +27,13 @@ class StudyKind(StrEnum):
     car = "car"
 
 
+class TeamLoad(StrEnum):
+    """What the workers of a team hold: benchmark A's PODs, or the ten kinds of mixed ones."""
+
+    a = "a"
+    mixed = "mixed"
+
+
 def _show(found: dict[str, Any], json_wanted: bool) -> None:
     typer.echo(as_json(found) if json_wanted else as_text(found))
 
@@ -71,6 +78,33 @@ def bench_mixed(pods: PODS = 1000, repeats: REPEATS = 2, as_json: AS_JSON = Fals
     from podium.bench.mixed import run
 
     _show(run(pods, repeats) | taken, as_json)
+
+
+@bench.command("dispatch")
+def bench_dispatch(pods: PODS = 10_000, as_json: AS_JSON = False) -> None:
+    """Re-allocation in real time: CPU time per step where PODs drop out and the sun falls short."""
+    _ready()
+    from podium.bench.dispatch import run
+
+    _show(run(pods), as_json)
+
+
+@bench.command("team")
+def bench_team(
+    pods: PODS = 10_000,
+    load: Annotated[TeamLoad, typer.Option(help="PODs of benchmark A, or mixed ones.")] = TeamLoad.a,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; the fastest counts.")] = 5,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    dask: Annotated[str | None, typer.Option(help="On a Dask cluster: tcp://HOST:PORT or `local`.")] = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Best responses to prices by workers that keep their PODs: speed-up against one process, bytes per round."""
+    _ready()
+    from podium.bench.team import run
+    from podium.compute import Where
+
+    where = Where.processes(workers) if dask is None else Where.dask(dask, workers)
+    _show(run(pods, load.value, rounds, where), as_json)
 
 
 @bench.command("run")

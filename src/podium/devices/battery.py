@@ -71,6 +71,7 @@ class Battery(Device):
             cost_minus=table["wear_eur_per_kwh"],
             keep=(1.0 - table["self_discharge_per_hour"]) ** horizon.step_hours,
             e_min=least,
+            e_floor=table["energy_min_kwh"],
             e_max=table["energy_max_kwh"],
             e_initial=table["energy_initial_kwh"],
             e_value=table["energy_end_eur_per_kwh"],

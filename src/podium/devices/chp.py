@@ -87,6 +87,7 @@ class Chp(Device):
             keep=(1.0 - table["heat_store_loss_per_hour"]) ** dt,
             drift=-dt * table.power_kw("heat_profile", "heat_scale_kw"),
             e_min=least,
+            e_floor=0.0,
             e_max=table["heat_store_max_kwh"],
             e_initial=table["heat_store_initial_kwh"],
             aux_max=table["boiler_max_kw"],

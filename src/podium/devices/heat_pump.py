@@ -79,6 +79,7 @@ class HeatPump(Device):
             keep=(1.0 - table["heat_store_loss_per_hour"]) ** horizon.step_hours,
             drift=-horizon.step_hours * table.power_kw("heat_profile", "heat_scale_kw"),
             e_min=least,
+            e_floor=table["heat_store_min_kwh"],
             e_max=table["heat_store_max_kwh"],
             e_initial=table["heat_store_initial_kwh"],
             aux_max=table["backup_heat_max_kw"],

@@ -82,12 +82,17 @@ class Solver:
         self._load(n)
         if self.arrays.integer.any():
             return self._integers(n)
-        self._run("dual")
+        self.run("dual")
         status = self.highs.getModelStatus()
         if status != _OPTIMAL:
-            return self._unsolved(status)
+            return self.unsolved(status)
         bound = self.highs.getInfo().objective_function_value
         return Solved(self._least_weight(n), bound)
+
+    def load(self, n: int) -> None:
+        """Make programme n the one to be solved."""
+        self.lower, self.upper = self.arrays.lower[n], self.arrays.upper[n]
+        self._load(n)
 
     def _load(self, n: int) -> None:
         """Numbers of POD n; the matrix is passed only where it differs from the last one's."""
@@ -122,12 +127,14 @@ class Solver:
             program.integrality_ = [kinds[int(whole)] for whole in a.integer]
         return program
 
-    def _run(self, strategy: str) -> None:
+    def run(self, strategy: str) -> None:
+        """Solve what is loaded by `dual` or `primal` simplex, within the time limit."""
         self.highs.setOptionValue("simplex_strategy", 4 if strategy == "primal" else 1)
         self.highs.setOptionValue("time_limit", self.highs.getRunTime() + self.time_limit_seconds)
         self.highs.run()
 
-    def _unsolved(self, status: highspy.HighsModelStatus) -> Solved:
+    def unsolved(self, status: highspy.HighsModelStatus) -> Solved:
+        """Why there is no solution; raises SolverError where the solver did not get to an end."""
         if status in _EMPTY:
             return Solved(None, np.inf, infeasible=True)
         if status == _LIMIT:
@@ -147,7 +154,7 @@ class Solver:
             np.where(tight, row, a.row_upper[n]),
         )
         self.highs.changeColsCost(len(self.columns), self.columns, a.weight)
-        self._run("primal")
+        self.run("primal")
         if self.highs.getModelStatus() != _OPTIMAL:
             return x
         found: Floats = np.array(self.highs.getSolution().col_value)
@@ -156,14 +163,73 @@ class Solver:
     def _integers(self, n: int) -> Solved:
         """Branch and bound, then the linear programme with its integers held, for the same choice among equals."""
         self.highs.setOptionValue("presolve", "choose")
-        self._run("dual")
+        self.run("dual")
         self.highs.setOptionValue("presolve", "off")
         status, info = self.highs.getModelStatus(), self.highs.getInfo()
         found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         if not found:
-            return self._unsolved(status)
+            return self.unsolved(status)
         bound, late = info.mip_dual_bound, status == _LIMIT
         x = np.array(self.highs.getSolution().col_value)
         whole = np.flatnonzero(self.arrays.integer)
         held = Solver(self.arrays.relaxed(), self.time_limit_seconds, 0.0).solve(n, whole, np.round(x[whole]))
         return Solved(held.x if held.x is not None else x, bound, time_limit=late)
+
+
+class Asked:
+    """Programmes of one pattern that are solved again and again at other costs, each from where it ended.
+
+    Up to `INSTANCES` of them keep a solver of their own; beyond, all share one and each keeps its basis.
+    """
+
+    INSTANCES = 64
+
+    def __init__(self, arrays: Arrays, time_limit_seconds: float) -> None:
+        self.arrays, self.time_limit_seconds = arrays, time_limit_seconds
+        self.relaxed = arrays.relaxed()
+        self.own = len(arrays.cost) <= self.INSTANCES
+        self.solvers: dict[int, Solver] = {}
+        self.bases: dict[int, highspy.HighsBasis] = {}
+
+    def solve(self, n: int, cost: Floats, mip_gap: float | None) -> Solved:
+        """Programme n at this cost (column,).
+
+        Integers to a relative `mip_gap`, or left out where that is None; the bound is a proven one.
+        """
+        if mip_gap is not None and self.arrays.integer.any():
+            return self._whole(self.solvers.setdefault(-1 - n, self._solver(self.arrays)), n, cost, mip_gap)
+        key = n if self.own else 0
+        if key not in self.solvers:
+            self.solvers[key] = self._solver(self.relaxed)
+        return self._linear(self.solvers[key], n, cost)
+
+    def _solver(self, arrays: Arrays) -> Solver:
+        return Solver(arrays, self.time_limit_seconds, 0.0)
+
+    def _linear(self, solver: Solver, n: int, cost: Floats) -> Solved:
+        fresh = solver.loaded != n
+        if fresh:
+            solver.load(n)
+            if n in self.bases:
+                solver.highs.setBasis(self.bases[n])
+        solver.highs.changeColsCost(len(cost), solver.columns, cost)
+        solver.run("primal" if n in self.bases or not fresh else "dual")
+        if solver.highs.getModelStatus() != _OPTIMAL:
+            return solver.unsolved(solver.highs.getModelStatus())
+        if not self.own:
+            self.bases[n] = solver.highs.getBasis()
+        bound = solver.highs.getInfo().objective_function_value
+        return Solved(np.array(solver.highs.getSolution().col_value), bound)
+
+    def _whole(self, solver: Solver, n: int, cost: Floats, mip_gap: float) -> Solved:
+        if solver.loaded != n:
+            solver.load(n)
+            solver.highs.setOptionValue("presolve", "choose")
+        solver.highs.changeColsCost(len(cost), solver.columns, cost)
+        solver.highs.setOptionValue("mip_rel_gap", mip_gap)
+        solver.run("dual")
+        status, info = solver.highs.getModelStatus(), solver.highs.getInfo()
+        if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            return solver.unsolved(status)
+        x = np.array(solver.highs.getSolution().col_value)
+        return Solved(x, info.mip_dual_bound, time_limit=status == _LIMIT)

@@ -5,6 +5,7 @@ One `Model` holds a batch of PODs of the same composition: the sparse pattern on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -129,6 +130,8 @@ class DeviceColumns:
     beyond: Ints | None
     aux: Ints | None
     spill: Ints | None
+    on: Ints | None = None
+    """1 while the device runs."""
 
     def power(self, x: Floats) -> Floats:
         """Net power, kW, from a solution (column,). Shape (step,)."""
@@ -143,6 +146,12 @@ class PodProgram:
 
     arrays: Arrays
     devices: list[DeviceColumns]
+    grid: tuple[Ints, Ints]
+    """Columns of withdrawal and injection at the meter."""
+
+
+#: Adds columns and rows to a model, given the devices' columns and those of withdrawal and injection.
+More = Callable[[Model, list[DeviceColumns], tuple[Ints, Ints]], None]
 
 
 def composition(store: FlexStore, rows: slice | Ints, peak: bool) -> tuple[object, ...]:
@@ -176,11 +185,13 @@ def build(
     day: Ints,
     *,
     exclusive: bool,
+    more: More | None = None,
 ) -> PodProgram:
     """The programme of PODs of one composition.
 
     `members` has shape (pod, device): rows of the store; `pods`: rows of the meter; `day`: local day of each step.
-    `exclusive` adds the integers that forbid charging and discharging in one step.
+    `exclusive` adds the integers that forbid charging and discharging in one step. `more` adds columns and rows of its
+    own to the model, given the devices' columns and those of the grid.
     """
     model = Model(len(pods))
     steps = store.steps
@@ -196,11 +207,13 @@ def build(
             power = _device(model, part, members[:, position], balance, step_hours, day, exclusive)
         devices.append(power)
     model.row_lowers[0] = model.row_uppers[0] = -fixed
-    _grid(model, meter, pods, balance, step_hours)
-    return PodProgram(arrays(model), devices)
+    grid = _grid(model, meter, pods, balance, step_hours)
+    if more is not None:
+        more(model, devices, grid)
+    return PodProgram(arrays(model), devices, grid)
 
 
-def _grid(model: Model, meter: Meter, pods: Ints, balance: Ints, step_hours: float) -> None:
+def _grid(model: Model, meter: Meter, pods: Ints, balance: Ints, step_hours: float) -> tuple[Ints, Ints]:
     """Withdrawal and injection at the meter, and the peak charge."""
     steps = len(balance)
     withdrawal = model.columns(steps, 0.0, meter.withdrawal_max[pods, None], step_hours * meter.buy[pods])
@@ -212,6 +225,7 @@ def _grid(model: Model, meter: Meter, pods: Ints, balance: Ints, step_hours: flo
         below = model.rows(steps, -np.inf, 0.0)
         model.add(below, withdrawal, 1.0)
         model.add(below, np.repeat(peak, steps), -1.0)
+    return withdrawal, injection
 
 
 def _device(
@@ -233,7 +247,7 @@ def _device(
         energy, beyond, aux, spill = _store(model, part, plus, minus, dt)
     found = DeviceColumns(row, plus, minus, energy, beyond, aux, spill)
     if part.on_off.any():
-        _on_off(model, part, found)
+        found = replace(found, on=_on_off(model, part, found))
     if np.isfinite(part.ramp).any():
         _ramp(model, part, found)
     if minus is not None and np.isfinite(part.discharge_day_max).any():
@@ -283,15 +297,15 @@ def _store(
     return energy, beyond, aux, spill
 
 
-def _on_off(model: Model, part: FlexStore, device: DeviceColumns) -> None:
-    """On/off with least power, start cost, and least times on and off (three-variable form).
+def _on_off(model: Model, part: FlexStore, device: DeviceColumns) -> Ints | None:
+    """Columns of on/off, with least power, start cost, and least times on and off (three-variable form).
 
     Rajan and Takriti (2005), "Minimum up/down polytopes of the unit commitment problem with start-up costs".
     """
     steps = part.steps
     flow = device.minus if device.plus is None else device.plus
     if flow is None:
-        return
+        return None
     most = np.maximum(part.full("p_max") if device.plus is not None else -part.full("p_min"), 0.0)
     on = model.columns(steps, 0.0, 1.0, integer=True)
     start = model.columns(steps, 0.0, 1.0, part.start_cost[:, None])
@@ -311,6 +325,7 @@ def _on_off(model: Model, part: FlexStore, device: DeviceColumns) -> None:
     model.add(rows, stop, 1.0)
     _least_time(model, on, start, int(part.min_up[0]), up=True)
     _least_time(model, on, stop, int(part.min_down[0]), up=False)
+    return on
 
 
 def _least_time(model: Model, on: Ints, switch: Ints, least: int, *, up: bool) -> None:

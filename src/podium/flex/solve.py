@@ -183,7 +183,7 @@ def _programmes(
         _batch(store, members, meter, pods[numbers], step_hours, day, limits, solution)
     solved = pods[solution.method[pods] != "none"]
     if len(solved):
-        solution.bound_eur[solved] += _constant_eur(store, len(meter.withdrawal_max))[solved]
+        solution.bound_eur[solved] += constant_eur(store, len(meter.withdrawal_max))[solved]
 
 
 def _batch(
@@ -223,7 +223,15 @@ def _keep(
         reason = CONTRADICTION if solved.infeasible else "no schedule within the time limit"
         solution.failures[pod] = reason
         return
-    x, schedule = solved.x, solution.schedule
+    write_schedule(store, program, solved.x, row, solution.schedule)
+    solution.method[pod] = method
+    solution.bound_eur[pod] = solved.bound
+    if solved.time_limit:
+        solution.late.add(pod)
+
+
+def write_schedule(store: FlexStore, program: PodProgram, x: Floats, row: int, schedule: Schedule) -> None:
+    """Write a programme's solution (column,) for POD `row` of its batch into a schedule."""
     for device in program.devices:
         d = device.row[row]
         if device.plus is None and device.minus is None:
@@ -237,13 +245,9 @@ def _keep(
             schedule.spill[d] = x[device.spill]
         if device.energy is not None:
             schedule.e[d] = x[device.energy] + (x[device.beyond] if device.beyond is not None else 0.0)
-    solution.method[pod] = method
-    solution.bound_eur[pod] = solved.bound
-    if solved.time_limit:
-        solution.late.add(pod)
 
 
-def _constant_eur(store: FlexStore, pods: int) -> Floats:
+def constant_eur(store: FlexStore, pods: int) -> Floats:
     """What programmes leave out: fixed costs, and shortfalls counted from the target. EUR of each POD, (pod,)."""
     at_least = np.maximum(store.e_target, store.e_min)
     missed = np.where(store.shortfall_cost > 0, store.shortfall_cost * at_least, 0.0)

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from podium.compute import Progress, each, silent
+from podium.compute import Progress, Workers, each, silent
 from podium.flex.exact import Schedule
 from podium.flex.exclusive import DEFAULT, Limits
 from podium.flex.solve import CONTRADICTION, Solution, net_power, solve
@@ -98,7 +98,7 @@ def optimise_local(
     market_eur_per_kwh: ArrayLike | None = None,
     sustain_hours: float = 1.0,
     limits: Limits = DEFAULT,
-    workers: int | None = None,
+    workers: Workers = None,
     progress: Progress = silent,
 ) -> LocalResult:
     """Baseline, least and greatest energy, and band of every POD alone.
@@ -123,7 +123,7 @@ def respond(
     price_eur_per_kwh: ArrayLike,
     *,
     limits: Limits = DEFAULT,
-    workers: int | None = None,
+    workers: Workers = None,
     progress: Progress = silent,
 ) -> Response:
     """Every POD's exact best response to one price for buying and selling, EUR/kWh, of shape (step,).
@@ -140,7 +140,7 @@ def _row(price: ArrayLike | None) -> Floats | None:
 
 
 def _over_parts(
-    work: Callable[[Portfolio], Done], portfolio: Portfolio, workers: int | None, progress: Progress
+    work: Callable[[Portfolio], Done], portfolio: Portfolio, workers: Workers, progress: Progress
 ) -> list[Done]:
     starts = range(0, len(portfolio), PART_PODS)
     parts = [partial(portfolio.part, first, min(first + PART_PODS, len(portfolio))) for first in starts]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from podium.compute import Progress, silent
+from podium.compute import Progress, Workers, silent
 from podium.errors import InputError, Problem
 from podium.flex.exclusive import Limits
 from podium.horizon import Horizon
@@ -21,7 +21,7 @@ def respond_to_market(
     portfolio: Portfolio,
     prices: EnergyPrices,
     limits: Limits,
-    workers: int | None = None,
+    workers: Workers = None,
     progress: Progress = silent,
 ) -> Response:
     """Every POD's best response to the market price.

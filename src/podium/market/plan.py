@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from podium.compute import Progress, silent
+from podium.compute import Progress, Workers, silent
 from podium.errors import InputError, Problem
 from podium.flex.exact import Schedule
 from podium.flex.exclusive import DEFAULT, Limits
@@ -78,7 +78,7 @@ def optimise_portfolio(
     *,
     method: Method = "exact",
     limits: Limits = DEFAULT,
-    workers: int | None = None,
+    workers: Workers = None,
     progress: Progress = silent,
 ) -> Plan:
     """The plan of the portfolio on the energy market.

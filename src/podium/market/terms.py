@@ -99,6 +99,8 @@ class Market:
 
     settlement: Settlement = "market"
     """Who is billed where: the portfolio's net position on the market, each POD at its retail tariff, or both."""
+    time_unit_minutes: int | None = None
+    """Length of the energy market's time unit, whose mean position is settled; None for a step."""
     reserves: tuple[ReserveProduct, ...] = ()
     limits: PositionLimits | None = None
     """On the whole portfolio. Offers that are called keep within them too."""

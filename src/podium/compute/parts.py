@@ -1,31 +1,19 @@
-"""Where work runs: in this process, or in several.
-
-Work comes in parts that do not depend on each other or on the number of workers, so results do not either.
-"""
+"""Independent parts, each done once, by whichever worker is free."""
 
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from typing import Any, TypeVar
 
-from podium.errors import PodiumError
+from podium.compute.lost import WorkerLostError
+from podium.compute.where import Where, Workers
+from podium.compute.worker import end_with
 
 Part = TypeVar("Part")
 Done = TypeVar("Done")
 Progress = Callable[[int], None]
-
-
-class WorkerLostError(PodiumError):
-    """A worker process died (killed, or out of memory)."""
-
-
-def available_workers() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def silent(_done: int) -> None:
@@ -33,16 +21,23 @@ def silent(_done: int) -> None:
 
 
 def each(
-    work: Callable[[Part], Done], parts: Sequence[Callable[[], Part]], workers: int | None = None
+    work: Callable[[Part], Done], parts: Sequence[Callable[[], Part]], workers: Workers = None
 ) -> Iterator[tuple[int, Done]]:
     """Yield (number, work(part())) for every part as it is finished.
 
-    Parts are made when they are needed, so that not all of them are in memory at once. `workers`: None for all cores.
-    A worker that dies costs time, not the run: its parts are done once more in this process's care, one by one, and
-    WorkerLostError is raised only where that fails too.
+    Parts are made when they are needed, so that not all of them are in memory at once. `workers`: a number of
+    processes, None for all cores, or a `Where`.
+    A worker that dies costs time, not the run: its parts are done once more (one by one in processes here), and
+    WorkerLostError is raised only where that fails too; ClusterLostError where Dask's scheduler is gone.
     """
-    count = min(available_workers() if workers is None else workers, len(parts))
-    if count <= 1:
+    where = Where.of(workers)
+    if where.kind == "dask":
+        from podium.compute.cluster import each_on_cluster
+
+        yield from each_on_cluster(work, parts, where)
+        return
+    count = min(where.count, len(parts))
+    if where.kind == "serial" or count <= 1:
         for number, part in enumerate(parts):
             yield number, work(part())
         return
@@ -96,15 +91,4 @@ def _executor(workers: int) -> Any:
     """Worker processes, those of the last call where they are as many."""
     from loky import get_reusable_executor
 
-    return get_reusable_executor(max_workers=workers, timeout=60, initializer=_end_with, initargs=(os.getpid(),))
-
-
-def _end_with(parent: int) -> None:
-    """In a worker: end when the process that it works for is gone, even where that was killed."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    return get_reusable_executor(max_workers=workers, timeout=60, initializer=end_with, initargs=(os.getpid(),))

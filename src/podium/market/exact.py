@@ -1,0 +1,224 @@
+"""`method="exact"` where PODs couple: prices, the best mix of answers, and what is sold (docs/maths/coordination.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.compute import Team, Where, Workers, team_of
+from podium.flex.exclusive import Limits
+from podium.flex.respond import Signal
+from podium.market.coordination import Ask, Coordination, Round, Until, answered, begin, go_on, weights_of
+from podium.market.coupling import Coupling, portfolio_profit_eur
+from podium.market.members import Brief, Members, Part, Settled
+from podium.market.master import Sums
+from podium.market.selling import hold_whole, sell
+from podium.portfolio import Portfolio
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+#: Clusters of PODs that share the weights of their answers: more need fewer rounds, and more time for each mix.
+CLUSTERS = 128
+#: Sizes of the samples on which the first prices are learned, and how closely.
+SAMPLES = (8, 64, 512)
+SAMPLE_GAP = 5e-3
+SAMPLE_ROUNDS = 60
+PART_PODS = 64
+ROUNDS = 300
+#: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
+WHOLE_ROUNDS = 6
+WHOLE_GAP = 1e-4
+WHOLE_AT = (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A portfolio, what couples it, and how its PODs are billed."""
+
+    portfolio: Portfolio
+    coupling: Coupling
+    area: Ints
+    """Area of each POD. Shape (pod,)."""
+    absent: Bools
+    """PODs that keep their declared baseline. Shape (pod,)."""
+    retail: bool
+    market_eur_per_kwh: Floats | None
+    limits: Limits
+    windows: bool = True
+
+    def brief(self, portfolio: Portfolio, rows: Ints, clusters: int, number: int = 0) -> Brief:
+        """What the PODs of these rows need to know."""
+        return Brief(
+            portfolio, self.area[rows], self.absent[rows], self.retail, self.market_eur_per_kwh,
+            self.coupling.products, self.coupling.sold, number, clusters, self.limits, self.windows,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """The plan of a coupled portfolio."""
+
+    settled: Settled
+    offers_kw: tuple[Floats, ...]
+    """Of each product, by block."""
+    signal: Signal
+    """Prices at which the bound was best."""
+    dual: Floats
+    rounds: tuple[Round, ...]
+    least_eur: float
+    profit: dict[str, float]
+    """energy, reserve and peak of the portfolio, EUR."""
+    missing_kw: float
+    """Most by which limits of the portfolio, or its headroom, could not be kept."""
+    dropped: tuple[str, ...] = ()
+    """Offers that cannot be sold, in words."""
+    late: bool = False
+    bytes_per_round: tuple[float, float] = field(default=(0.0, 0.0))
+
+
+def solve_coupled(
+    task: Task, *, gap: float, time_limit_seconds: float, workers: Workers = None,
+    told: Callable[[Round], None] = lambda _round: None,
+) -> Found:  # fmt: skip
+    """The plan of a coupled portfolio, within `gap` of its bound or as good as it gets in the time."""
+    deadline = perf_counter() + time_limit_seconds
+    learned = _learned(task, deadline)
+    count = len(task.portfolio)
+    size = max(PART_PODS, -(-count // CLUSTERS))
+    starts = range(0, count, size)
+    parts = [partial(_brief_of, task, number, first, min(first + size, count)) for number, first in enumerate(starts)]
+    with team_of(Part, parts, _where(workers, len(parts))) as team:
+        members = team.ask(_members)
+        offsets = np.cumsum([0, *(len(part.area) for part in members)])
+        area = np.concatenate([part.area for part in members])
+        whole = np.concatenate([part.whole for part in members])
+        state = begin(task.coupling, area, learned)
+        ask = partial(_ask, team)
+        go_on(state, ask, Until(gap, ROUNDS, deadline), told)
+        if whole.any():
+            _make_whole(task, state, ask, whole, Until(gap, WHOLE_ROUNDS, deadline), told)
+        sent = (float(np.mean(team.bytes_sent[1:] or [0])), float(np.mean(team.bytes_received[1:] or [0])))
+        return _finished(task, state, team, offsets, whole, late=perf_counter() > deadline, sent=sent)
+
+
+def _where(workers: Workers, parts: int) -> Where:
+    return Where.serial() if parts == 1 and not isinstance(workers, Where) else Where.of(workers)
+
+
+def _brief_of(task: Task, number: int, first: int, last: int) -> Brief:
+    share = min(last - first, max(1, round(CLUSTERS * (last - first) / len(task.portfolio))))
+    return task.brief(task.portfolio.part(first, last), np.arange(first, last), share, number)
+
+
+def _members(part: Part) -> Members:
+    return part.members
+
+
+def _answers(part: Part, signal: Signal, gap: float | None) -> Sums:
+    return part.answer(signal, gap)
+
+
+def _ask(team: Team[Part], signal: Signal, gap: float | None) -> Sums:
+    found = team.ask(partial(_answers, signal=signal, gap=gap))
+    return Sums(
+        np.concatenate([sums.own_eur for sums in found]),
+        np.concatenate([sums.power_kw for sums in found]),
+        np.concatenate([sums.backing_kw for sums in found]),
+        sum(sums.least_eur for sums in found),
+    )
+
+
+def _learned(task: Task, deadline: float) -> Floats | None:
+    """Duals to begin with, learned on samples of the PODs, a larger one after a smaller."""
+    count, dual = len(task.portfolio), None
+    for size in SAMPLES:
+        if 2 * size > count or perf_counter() > deadline:
+            break
+        rows = np.unique(np.linspace(0, count - 1, size).round().astype(np.int64))
+        held = np.zeros_like(task.coupling.held_kw)
+        part = Part(task.brief(task.portfolio.take(rows), rows, min(size, PART_PODS)))
+        mixing = ~part.responder.whole & ~task.absent[rows]
+        if mixing.sum() < size / 2:
+            break
+        if not mixing.all():
+            part = Part(task.brief(task.portfolio.take(rows[mixing]), rows[mixing], min(size, PART_PODS)))
+        state = begin(task.coupling.scaled(mixing.sum() / count, held), part.members.area, dual)
+        go_on(state, part.answer, Until(SAMPLE_GAP, SAMPLE_ROUNDS, deadline))
+        dual = state.centre
+    return dual
+
+
+def _make_whole(
+    task: Task, state: Coordination, ask: Ask, whole: Bools, until: Until, told: Callable[[Round], None]
+) -> None:
+    """Answers of clusters that are whole, at the prices around the best; one of each is held, and the rest goes on."""
+    left_out = len(state.master.answers)
+    last = state.centre if state.mixed is None else state.mixed.dual
+    for share in WHOLE_AT:
+        answered(state, ask, (1.0 - share) * state.centre + share * last, max(task.limits.mip_gap, WHOLE_GAP))
+    hold_whole(state.master, task.coupling, whole, left_out)
+    go_on(state, ask, until, told)
+
+
+def _finished(
+    task: Task, state: Coordination, team: Team[Part], offsets: Ints, whole: Bools, *, late: bool,
+    sent: tuple[float, float],
+) -> Found:  # fmt: skip
+    """Whole answers chosen, offers rounded, the mix made real, and its money counted."""
+    coupling = task.coupling
+    mixed = sell(state.master, coupling)
+    weights = weights_of(state.master, mixed)
+    found = [
+        {cluster - first: chosen for cluster, chosen in weights.items() if first <= cluster < last}
+        for first, last in zip(offsets[:-1], offsets[1:], strict=True)
+    ]
+    settled = Settled.joined(team.ask(partial(_settle, weights=found)))
+    offers, dropped = _backed_offers(coupling, settled, [mixed.own[columns] for columns in state.master.layout.offers])
+    power = np.stack([settled.net_kw[(task.area == a) & ~task.absent].sum(axis=0) for a in range(len(coupling.areas))])
+    misses = mixed.own[state.master.layout.misses]
+    return Found(
+        settled, offers, state.master.signal_of(state.centre), state.centre, tuple(state.rounds), state.least_eur,
+        portfolio_profit_eur(coupling, power, offers), float(misses.max(initial=0.0)), dropped, late, sent,
+    )  # fmt: skip
+
+
+def _settle(part: Part, weights: Sequence[dict[int, list[tuple[int, float]]]]) -> Settled:
+    return part.settle(weights[part.brief.number])
+
+
+def _backed_offers(
+    coupling: Coupling, settled: Settled, wanted: Sequence[Floats]
+) -> tuple[tuple[Floats, ...], tuple[str, ...]]:
+    """What the devices back of each offer over its whole block, in steps that can be sold; and what cannot."""
+    total = settled.backing.sum(axis=2)
+    offers, dropped = [], []
+    for k, product in enumerate(coupling.products):
+        kw = np.array(wanted[k])
+        for block in range(product.blocks):
+            steps = product.block == block
+            backed = min(
+                (float(total[k, side, steps].min()) for side in (0, 1) if product.sides[side] and steps.any()),
+                default=0.0,
+            )
+            best = min(kw[block], backed)
+            kw[block] = sellable(best, product.least_kw, product.increment_kw) if not product.required_kw else best
+            if kw[block] == 0.0 < best and best > 1e-3:
+                dropped.append(
+                    f"{product.name}, block {block}: {best:.1f} kW are below the least offer of {product.least_kw:g} kW"
+                )
+        offers.append(kw)
+    return tuple(offers), tuple(dropped)
+
+
+def sellable(kw: float, least_kw: float, increment_kw: float) -> float:
+    """The greatest offer of at most `kw` that may be sold, 0 where none."""
+    if increment_kw > 0:
+        kw = np.floor(kw / increment_kw + 1e-9) * increment_kw
+    return float(kw) if kw >= least_kw - 1e-9 and kw > 0 else 0.0

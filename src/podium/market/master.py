@@ -1,0 +1,203 @@
+"""The portfolio's programme over what PODs answered so far: new prices, and the best mix (docs/maths/coordination.md).
+
+Dantzig and Wolfe (1960), "Decomposition principle for linear programs": every cluster of PODs takes a convex
+combination of its answers; the duals of the sums are the next prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.errors import SolverError
+from podium.flex.highs import QuietHighs
+from podium.flex.respond import Signal
+from podium.market.coupling import Coupling, Layout, layout_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Answers of clusters of PODs to one signal."""
+
+    own_eur: Floats
+    """Shape (cluster,)."""
+    power_kw: Floats
+    """Shape (cluster, step)."""
+    backing_kw: Floats
+    """Shape (cluster, product, 2, step)."""
+    least_eur: float
+    """Sum over all PODs of the least that they could pay, prices included."""
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """The best mix of answers."""
+
+    cost_eur: float
+    """Of the whole portfolio: minus its profit, and penalties for what is missing."""
+    dual: Floats
+    """Of the portfolio's rows. Shape (row,)."""
+    weights: Floats
+    """Of each answer, in the order in which they were added."""
+    own: Floats
+    """The portfolio's columns. Shape (column,)."""
+
+
+class Master:
+    """HiGHS with the portfolio's columns and rows, and a column for each answer of each cluster."""
+
+    def __init__(self, coupling: Coupling, area: Ints) -> None:
+        self.coupling, self.area = coupling, area
+        self.layout: Layout = layout_of(coupling)
+        self.highs = QuietHighs()
+        self.held_eur = coupling.step_hours * float((coupling.held_kw * coupling.known_price).sum())
+        self.answers: list[tuple[int, int]] = []
+        self._load()
+
+    @property
+    def rows(self) -> int:
+        """Number of the portfolio's rows."""
+        return self.layout.programme.rows
+
+    def add(self, signal_number: int, sums: Sums, clusters: Sequence[int] | None = None) -> None:
+        """Every cluster's answer to a signal as a column."""
+        chosen = np.arange(len(self.area)) if clusters is None else np.asarray(clusters)
+        costs, starts, index, values = [], [0], [], []
+        for cluster in chosen.tolist():
+            rows, entries = self._entries(cluster, sums)
+            known = self.coupling.step_hours * float(self.coupling.known_price @ sums.power_kw[cluster])
+            costs.append(sums.own_eur[cluster] + known)
+            index.append(rows)
+            values.append(entries)
+            starts.append(starts[-1] + len(rows))
+            self.answers.append((cluster, signal_number))
+        count = len(chosen)
+        self.highs.addCols(
+            count, np.array(costs), np.zeros(count), np.full(count, highspy.kHighsInf), starts[-1],
+            np.array(starts[:-1], dtype=np.int32), np.concatenate(index).astype(np.int32), np.concatenate(values),
+        )  # fmt: skip
+
+    def solve(self) -> Mixed:
+        """The best mix so far."""
+        self.highs.run()
+        if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            raise SolverError(
+                f"the portfolio's programme ended with {self.highs.modelStatusToString(self.highs.getModelStatus())}"
+            )
+        solution = self.highs.getSolution()
+        x, dual = np.array(solution.col_value), np.array(solution.row_dual)
+        own = self.layout.programme.columns
+        cost = float(self.highs.getInfo().objective_function_value)
+        return Mixed(cost + self.held_eur, dual[: self.rows], x[own : own + len(self.answers)], x[:own])
+
+    def signal_of(self, dual: Floats) -> Signal:
+        """Prices that follow from duals of the portfolio's rows."""
+        layout, c = self.layout, self.coupling
+        energy = np.broadcast_to(c.known_price, (len(c.areas), c.steps)).copy()
+        at = layout.position
+        energy[at >= 0] = -dual[at[at >= 0]] / c.step_hours
+        reserve = np.zeros(layout.backing.shape)
+        there = layout.backing >= 0
+        reserve[there] = np.maximum(dual[layout.backing[there]], 0.0)
+        return Signal(energy, reserve)
+
+    def dual_of(self, signal: Signal) -> Floats:
+        """Duals of all the portfolio's rows for given prices: those that make the bound as good as it can be."""
+        layout, c = self.layout, self.coupling
+        dual = np.zeros(self.rows)
+        dual[layout.position[layout.position >= 0]] = -c.step_hours * signal.energy[layout.position >= 0]
+        there = layout.backing >= 0
+        dual[layout.backing[there]] = signal.reserve[there]
+        priced = np.zeros(self.rows, dtype=bool)
+        priced[layout.position[layout.position >= 0]] = priced[layout.backing[there]] = True
+        program = self._own_program()
+        met = np.bincount(self.entry_column, self.entry * dual[self.entry_row], minlength=len(self.cost))
+        program.col_cost_ = self.cost - met
+        program.row_lower_ = np.where(priced, -np.inf, self.row_lower)
+        program.row_upper_ = np.where(priced, np.inf, self.row_upper)
+        highs = QuietHighs()
+        highs.passModel(program)
+        highs.run()
+        rest = np.array(highs.getSolution().row_dual)
+        return np.where(priced, dual, rest)
+
+    def rest_eur(self, dual: Floats) -> float:
+        """Least cost of the portfolio's own columns at these duals, and of its right-hand sides, EUR."""
+        dual = self.clean(dual)
+        low, high = self.row_lower, self.row_upper
+        with np.errstate(invalid="ignore"):
+            sides = np.where(dual > 0, dual * low, np.where(dual < 0, dual * high, 0.0))
+        reduced = self.cost - np.bincount(
+            self.entry_column, self.entry * dual[self.entry_row], minlength=len(self.cost)
+        )
+        own = np.where(reduced > 0, reduced * self.lower, reduced * self.upper)
+        return float(sides.sum() + own.sum()) + self.held_eur
+
+    def clean(self, dual: Floats) -> Floats:
+        """Duals with the signs that their rows allow."""
+        dual = np.where(np.isinf(self.row_lower), np.minimum(dual, 0.0), dual)
+        return np.where(np.isinf(self.row_upper), np.maximum(dual, 0.0), dual)
+
+    def fix_offers(self, product: int, block: int, kw: float) -> None:
+        """Hold an offer at a value."""
+        self.highs.changeColBounds(int(self.layout.offers[product][block]), kw, kw)
+
+    def hold_answers(self, numbers: Ints, values: Floats) -> None:
+        """Hold the weights of some answers at given values."""
+        first = self.layout.programme.columns
+        for number, value in zip(numbers, values, strict=True):
+            self.highs.changeColBounds(int(first + number), float(value), float(value))
+
+    def _entries(self, cluster: int, sums: Sums) -> tuple[Ints, Floats]:
+        area, layout = self.area[cluster], self.layout
+        rows, values = [np.array([self.rows + cluster])], [np.ones(1)]
+        if layout.position[area, 0] >= 0:
+            rows.append(layout.position[area])
+            values.append(sums.power_kw[cluster])
+        there = layout.backing[area] >= 0
+        rows.append(layout.backing[area][there])
+        values.append(sums.backing_kw[cluster][there])
+        index, entries = np.concatenate(rows), np.concatenate(values)
+        kept = abs(entries) > 1e-11
+        return index[kept], entries[kept]
+
+    def _load(self) -> None:
+        """The portfolio's columns and rows, and a row per cluster: its weights sum to one."""
+        p, clusters = self.layout.programme, len(self.area)
+        self.cost = np.concatenate(p.cost) if p.cost else np.zeros(0)
+        self.lower = np.concatenate(p.lower) if p.lower else np.zeros(0)
+        self.upper = np.concatenate(p.upper) if p.upper else np.zeros(0)
+        self.row_lower = np.concatenate(p.row_lower) if p.row_lower else np.zeros(0)
+        self.row_upper = np.concatenate(p.row_upper) if p.row_upper else np.zeros(0)
+        rows, columns, values = (
+            np.concatenate([entry[n] for entry in p.entries]) if p.entries else np.zeros(0) for n in range(3)
+        )
+        order = np.lexsort((rows, columns))
+        self.entry_row, self.entry_column = rows[order].astype(np.int32), columns[order].astype(np.int32)
+        self.entry = values[order]
+        program = self._own_program()
+        ones = np.ones(clusters)
+        program.num_row_ += clusters
+        program.row_lower_ = np.concatenate((self.row_lower, ones))
+        program.row_upper_ = np.concatenate((self.row_upper, ones))
+        self.highs.passModel(program)
+
+    def _own_program(self) -> highspy.HighsLp:
+        """The portfolio's columns and rows alone."""
+        program = highspy.HighsLp()
+        program.num_col_, program.num_row_ = len(self.cost), self.rows
+        program.col_cost_, program.col_lower_, program.col_upper_ = self.cost, self.lower, self.upper
+        program.row_lower_, program.row_upper_ = self.row_lower, self.row_upper
+        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        starts = np.searchsorted(self.entry_column, np.arange(len(self.cost) + 1))
+        program.a_matrix_.start_ = starts.astype(np.int32)
+        program.a_matrix_.index_ = self.entry_row
+        program.a_matrix_.value_ = self.entry
+        return program
