@@ -26,6 +26,7 @@ from podium.service.views import (
     LogLine,
     Page,
     ResultFile,
+    RunKind,
     RunOptions,
     RunView,
     RunWish,
@@ -174,10 +175,18 @@ class Client:
         return Page.model_validate(self.send("GET", f"/studies/{study}/tables/{table}", params=query).json())
 
     def start_run(
-        self, study: UUID, options: Mapping[str, Any] | None = None, *, key: str | None = None, again: bool = False
+        self,
+        study: UUID,
+        options: Mapping[str, Any] | None = None,
+        *,
+        kind: RunKind = "full",
+        local_run: UUID | None = None,
+        key: str | None = None,
+        again: bool = False,
     ) -> RunView:
         """Start a run, or get the one that is there already. The same `key` always means the same run."""
-        wish = RunWish(study=study, options=RunOptions.model_validate(options or {}), again=again)
+        chosen = RunOptions.model_validate(options or {})
+        wish = RunWish(study=study, kind=kind, local_run=local_run, options=chosen, again=again)
         headers = {} if key is None else {"Idempotency-Key": key}
         content = wish.model_dump(mode="json", exclude_none=True)
         return RunView.model_validate(self.send("POST", "/runs", json=content, headers=headers).json())

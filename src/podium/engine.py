@@ -47,12 +47,43 @@ class Result(Outcome):
             write_report(aside)
 
 
-def run(study: Study, *, workers: int | None = None, where: Where | None = None, phase: Phase = _quiet) -> Result:
+def level1(
+    study: Study, *, workers: int | None = None, where: Where | None = None, phase: Phase = _quiet
+) -> LocalResult:
+    """Level 1 of a study: what `run` begins with, to be kept and given to it later.
+
+    The arguments are those of `run`.
+    """
+    prices = study.prices
+    return optimise_local(
+        study.portfolio,
+        market_eur_per_kwh=None if prices is None else prices.tariff_eur_per_kwh,
+        sustain_hours=study.options.sustain_hours,
+        limits=Limits(study.options.time_limit_seconds, study.options.mip_gap),
+        workers=workers if where is None else where,
+        progress=phase("level 1"),
+    )
+
+
+def level1_result(study: Study, local: LocalResult, *, phase: Phase = _quiet) -> Result:
+    """Level 1 of a study as a result of its own, checked: there is no plan, and nothing is promised."""
+    phase("check")
+    return Result(study, local, None, None, _checked(study, local, None))
+
+
+def run(
+    study: Study,
+    *,
+    workers: int | None = None,
+    where: Where | None = None,
+    phase: Phase = _quiet,
+    local: LocalResult | None = None,
+) -> Result:
     """Optimise a study on both levels and check it.
 
     `workers`: number of processes, None for all cores; `where`: instead, any place where work may run. The result
     depends on neither. `phase` is told the name of each phase of `PHASES` as it begins, and gives back what is to be
-    told the number of PODs done.
+    told the number of PODs done. `local`: level 1 of the same study and options, where it is known already.
     Raises InputError where the study cannot be optimised at all, ClusterLostError where a Dask cluster is lost; a POD
     that fails is in the result.
     """
@@ -61,14 +92,7 @@ def run(study: Study, *, workers: int | None = None, where: Where | None = None,
     limits = Limits(options.time_limit_seconds, options.mip_gap)
     if prices is not None and options.method == "exact":
         require_one_price(prices, portfolio.horizon)
-    local = optimise_local(
-        portfolio,
-        market_eur_per_kwh=None if prices is None else prices.tariff_eur_per_kwh,
-        sustain_hours=options.sustain_hours,
-        limits=limits,
-        workers=place,
-        progress=phase("level 1"),
-    )
+    local = local or level1(study, where=place, phase=phase)
     plan = promised = None
     if prices is not None:
         plan = optimise_portfolio(

@@ -14,9 +14,10 @@ from pydantic import SecretStr
 from sqlalchemy import update
 
 import podium
+from podium import engine
 from podium.client import Client, ProblemError
 from podium.engine import PHASES
-from podium.service import jobs
+from podium.service import jobs, level1
 from podium.service.accounts import Role
 from podium.service.installation import Installation
 from podium.service.tables import RunRow, now
@@ -85,6 +86,66 @@ def test_a_run_is_what_the_library_computes(visit: Visit, place: Installation, f
     assert b"position_kw" in client.send("GET", f"/runs/{run.id}/results/tables/steps/csv").content
     for name in ("steps.parquet", "nothing.json", "%2e%2e"):
         refused(client, "not-found", "GET", f"/runs/{run.id}/results/files/{name}")
+
+
+def test_level_1_alone_and_the_portfolio_from_it_are_the_full_run(
+    visit: Visit, place: Installation, folder: Path, tmp_path: Path
+) -> None:
+    """A local run has level 1 and no plan; the portfolio's run that starts from it has the tables of a full run."""
+    client = visit("ada@example.org")
+    study = client.upload_study(folder)
+    local = client.start_run(study.id, kind="local")
+    with pytest.raises(ProblemError, match="that is done"):
+        client.start_run(study.id, kind="portfolio", local_run=local.id)
+    work(place)
+    found = client.run(local.id)
+    assert found.summary is not None
+    assert (found.state, found.summary["level2"]["method"], found.summary["check"]["violations"]) == ("done", None, 0)
+    assert [line.text for line in client.log(local.id)] == ["queued", "running", *local.phases, "done"]
+    portfolio = client.start_run(study.id, kind="portfolio", local_run=local.id)
+    assert client.start_run(study.id, kind="portfolio", local_run=local.id).id == portfolio.id
+    full = client.start_run(study.id)
+    work(place)
+    work(place)
+    assert [line.text for line in client.log(portfolio.id)] == ["queued", "running", *PHASES[1:], "done"]
+    ours, theirs = (client.download_results(run.id, tmp_path / run.kind) for run in (portfolio, full))
+    for table in ("steps", "pods", "schedule"):
+        assert pq.read_table(ours / f"{table}.parquet").equals(pq.read_table(theirs / f"{table}.parquet"))
+    with pytest.raises(ProblemError, match="cannot differ"):
+        client.start_run(study.id, {"sustain_hours": 0.25}, kind="portfolio", local_run=local.id)
+    with pytest.raises(ProblemError, match="must be a run of kind 'local'"):
+        client.start_run(study.id, kind="portfolio", local_run=full.id)
+    wish = {"study": str(study.id), "kind": "portfolio"}
+    assert client.http.post("/api/v1/runs", json=wish).status_code == 422
+    assert not (place.run_folder(full.id) / "level1.pickle").exists()
+
+
+def test_a_run_goes_on_behind_its_level_1(
+    visit: Visit, place: Installation, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first worker is lost in level 2; the second begins there, and the tables are those of a run in one go.
+
+    A level 1 of another version, or half written, is computed anew.
+    """
+    client = visit("ada@example.org")
+    study = client.upload_study(folder)
+    run = client.start_run(study.id)
+    job = jobs.take(place)
+    assert job is not None
+    loaded = podium.load_study(folder)
+    level1.keep(place.run_folder(run.id), engine.level1(loaded, workers=1))
+    expire(place)
+    work(place)
+    log = [line.text for line in client.log(run.id)]
+    assert log == ["queued", "running", "worker lost; queued", "running again, attempt 2", *PHASES[1:], "done"]
+    level1.keep(place.run_folder(run.id), engine.level1(loaded, workers=1))
+    path = place.run_folder(run.id) / level1.FILE
+    assert level1.kept(path.parent) is not None
+    monkeypatch.setattr(level1, "__version__", "another")
+    assert level1.kept(path.parent) is None
+    monkeypatch.undo()
+    path.write_bytes(path.read_bytes()[:1000])
+    assert level1.kept(path.parent) is None
 
 
 def test_the_same_run_is_offered_and_not_computed_again(visit: Visit, place: Installation, folder: Path) -> None:
@@ -205,7 +266,7 @@ def test_a_run_whose_worker_is_lost_goes_on_in_another_and_ends_once(
     assert not jobs.end(place, lost, "failed")
     done = client.run(run.id)
     assert (done.state, done.attempts) == ("done", 2)
-    assert [path.name for path in place.run_folder(run.id).iterdir()] == [heir.attempt]
+    assert [path.name for path in place.run_folder(run.id).iterdir()] == [heir.attempt], "and no level 1"
     assert [line.text for line in client.log(run.id)].count("done") == 1
 
 

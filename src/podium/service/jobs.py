@@ -27,6 +27,8 @@ class Job:
 
     run: UUID
     study: UUID
+    kind: str
+    local_run: UUID | None
     options: dict[str, Any]
     attempt: str
     pods: int
@@ -48,7 +50,7 @@ def take(place: Installation) -> Job | None:
         run.attempts += 1
         run.phase, run.pods_done = None, 0
         note(session, run.id, "state", "running" if run.attempts == 1 else f"running again, attempt {run.attempts}")
-        return Job(run.id, run.study_id, dict(run.options), run.attempt, run.pods)
+        return Job(run.id, run.study_id, run.kind, run.local_run, dict(run.options), run.attempt, run.pods)
 
 
 def _next() -> Any:

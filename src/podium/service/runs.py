@@ -26,6 +26,12 @@ from podium.service.tables import Entry, RunRow, StudyRow, User, now
 from podium.service.views import LogLine, QueueView, ResultFile, RunView, RunWish
 from podium.version import __version__
 
+#: Kind of run -> its phases, in order.
+PHASES_OF = {
+    "full": PHASES,
+    "local": tuple(phase for phase in PHASES if phase not in ("level 2", "reference promise")),
+    "portfolio": PHASES[1:],
+}
 OVER = ("done", "failed", "cancelled")
 _WAIT_SECONDS = 60
 
@@ -56,7 +62,8 @@ def start(place: Installation, caller: Caller, wish: RunWish, key: str | None) -
 def _started(session: Session, place: Installation, caller: Caller, wish: RunWish, key: str | None) -> Started:
     take_turns(session, f"start\0{caller.user_id}")
     study = readable(session, caller, wish.study)
-    digest = _digest(study, wish)
+    local = _local_run(session, caller, wish)
+    digest = _digest(study, wish, local)
     found = _by_key(session, caller, key, digest) or (None if wish.again else _same(session, caller, digest))
     if found is not None:
         return Started(view(session, found), fresh=False)
@@ -67,7 +74,8 @@ def _started(session: Session, place: Installation, caller: Caller, wish: RunWis
         owner_id=caller.user_id,
         study_id=study.id,
         kind=wish.kind,
-        options=wish.options.given(),
+        local_run=wish.local_run,
+        options={**(local.options if local else {}), **wish.options.given()},
         digest=digest,
         idempotency_key=key,
         pods=study.facts["pods"],
@@ -78,9 +86,22 @@ def _started(session: Session, place: Installation, caller: Caller, wish: RunWis
     return Started(view(session, run), fresh=True)
 
 
-def _digest(study: StudyRow, wish: RunWish) -> str:
+def _local_run(session: Session, caller: Caller, wish: RunWish) -> RunRow | None:
+    """The run whose level 1 a run of kind `portfolio` starts from."""
+    if wish.local_run is None:
+        return None
+    run = owned_run(session, caller, wish.local_run)
+    if (run.kind, run.state, run.study_id) != ("local", "done", wish.study):
+        raise ConflictError("'local_run' must be a run of kind 'local' of the same study that is done")
+    given = wish.options.model_dump(exclude_none=True, exclude={"method"})
+    if given.items() - run.options.items():
+        raise ConflictError("options of level 1 cannot differ from those of the local run")
+    return run
+
+
+def _digest(study: StudyRow, wish: RunWish, local: RunRow | None) -> str:
     """Digest of everything that the result depends on."""
-    parts = [study.digest, wish.kind, wish.options.given(), __version__]
+    parts = [study.digest, wish.kind, wish.options.given(), local and local.digest, __version__]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -111,11 +132,12 @@ def view(session: Session, run: RunRow) -> RunView:
     return RunView(
         id=run.id,
         study=run.study_id,
-        kind=run.kind,
+        kind=run.kind,  # type: ignore[arg-type]
+        local_run=run.local_run,
         options=run.options,
         state=run.state,  # type: ignore[arg-type]
         phase=run.phase,
-        phases=list(PHASES),
+        phases=list(PHASES_OF[run.kind]),
         pods=run.pods,
         pods_done=min(run.pods_done, run.pods),
         created_at=run.created_at,

@@ -153,6 +153,7 @@ class RunRow(Base):
     owner_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
     study_id: Mapped[UUID] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(String(20))
+    local_run: Mapped[UUID | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))
     options: Mapped[dict[str, Any]]
     digest: Mapped[str] = mapped_column(String(DIGEST), index=True)
     idempotency_key: Mapped[str | None] = mapped_column(String(200))

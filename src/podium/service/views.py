@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from podium.service.accounts import Email, Name, Role, Scope
 from podium.service.problems import Where
@@ -250,15 +250,28 @@ class RunOptions(Request):
         return self.model_dump(exclude_none=True)
 
 
+RunKind = Literal["full", "local", "portfolio"]
+
+
 class RunWish(Request):
     """A run to start."""
 
     study: UUID
-    kind: Literal["full"] = "full"
-    """`full`: both levels, the reference's promise, the check."""
+    kind: RunKind = "full"
+    """`full`: both levels, the reference's promise, the check. `local`: level 1 alone, checked.
+    `portfolio`: the rest of `full`, from the level 1 of a run that is done."""
+    local_run: UUID | None = None
+    """Of `portfolio`: the run of kind `local` whose level 1 it starts from, of the same study."""
     options: RunOptions = RunOptions()
+    """Of `portfolio`: those of level 1 are the local run's."""
     again: bool = False
     """Compute also where a run of the same input and options is there already."""
+
+    @model_validator(mode="after")
+    def _local_run_where_it_is_needed(self) -> Self:  # noqa: N804 - pydantic gives the model
+        if (self.kind == "portfolio") != (self.local_run is not None):
+            raise ValueError("'local_run' is needed for kind 'portfolio', and for no other")
+        return self
 
 
 RunState = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -269,7 +282,8 @@ class RunView(Answer):
 
     id: UUID
     study: UUID
-    kind: str
+    kind: RunKind
+    local_run: UUID | None
     options: dict[str, Any]
     state: RunState
     phase: str | None

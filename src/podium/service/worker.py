@@ -17,10 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from podium import load_study
-from podium import run as run_study
+from podium import engine, load_study
 from podium.compute import Progress
-from podium.service import jobs
+from podium.engine import Result
+from podium.errors import InputError, Problem
+from podium.service import jobs, level1
 from podium.service.installation import Installation, opened
 from podium.service.jobs import Job
 from podium.service.logs import RUN, log_as_json
@@ -96,10 +97,30 @@ def compute(place: Installation, job: Job) -> None:
 def _computed(place: Installation, job: Job, folder: Path) -> bool:
     study = with_options(load_study(place.study_folder(job.study) / INPUT, place.settings.study_limits), job)
     teller = Teller(place, job)
-    result = run_study(study, workers=place.settings.cores_per_run, phase=teller)
+    result = _result(place, job, study, teller)
     result.write(folder, teller)
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    return _until_done(lambda: jobs.end(place, job, "done", summary=summary))
+    ended = _until_done(lambda: jobs.end(place, job, "done", summary=summary))
+    if ended and job.kind != "local":
+        level1.drop(place.run_folder(job.run))
+    return ended
+
+
+def _result(place: Installation, job: Job, study: Study, phase: Teller) -> Result:
+    """What the kind of run asks for. Level 1 is kept once it is known, and taken where it was kept."""
+    workers = place.settings.cores_per_run
+    if job.kind == "portfolio":
+        local = None if job.local_run is None else level1.kept(place.run_folder(job.local_run))
+        if local is None:
+            raise InputError(Problem("local_run", "its level 1 is gone, or of another version", "a new local run"))
+        return engine.run(study, workers=workers, phase=phase, local=local)
+    local = level1.kept(place.run_folder(job.run))
+    if local is None:
+        local = engine.level1(study, workers=workers, phase=phase)
+        level1.keep(place.run_folder(job.run), local)
+    if job.kind == "local":
+        return engine.level1_result(study, local, phase=phase)
+    return engine.run(study, workers=workers, phase=phase, local=local)
 
 
 def with_options(study: Study, job: Job) -> Study:
