@@ -92,7 +92,7 @@ def run(
     limits = Limits(options.time_limit_seconds, options.mip_gap)
     if prices is not None and options.method == "exact":
         require_one_price(prices, portfolio.horizon)
-    local = local or level1(study, where=place, phase=phase)
+    local = local or level1(study, workers=workers, where=where, phase=phase)
     plan = promised = None
     if prices is not None:
         plan = optimise_portfolio(

@@ -13,7 +13,7 @@ from podium.errors import InputError
 from podium.service.archive import is_plain, place_files
 from podium.service.settings import Upload
 
-LIMITS = Upload(unpacked_bytes_max=3_000_000, files_max=5, ratio_max=20.0)
+LIMITS = Upload(unpacked_bytes_max=3_000_000, files_max=5, ratio_max=20.0, ratio_from_bytes=1_000_000)
 
 
 def archive(*members: tuple[str | zipfile.ZipInfo, bytes]) -> io.BytesIO:
@@ -90,7 +90,7 @@ def test_links_are_refused(tmp_path: Path) -> None:
 def test_an_archive_does_not_unfold_without_end(tmp_path: Path) -> None:
     """By ratio (2 MB of zeros), by sum (four files of 1 MB), and by number; small files may shrink as they like."""
     cases = {
-        "ratio": (archive(("study.yaml", b""), ("a.csv", bytes(2_000_000))), "more than 1,048,576 bytes unpacked"),
+        "ratio": (archive(("study.yaml", b""), ("a.csv", bytes(2_000_000))), "more than 1,000,000 bytes unpacked"),
         "sum": (archive(("study.yaml", b""), *((f"{n}.csv", bytes(1_000_000)) for n in range(4))), "at most 3,000,000"),
         "number": (archive(*((f"{n}.csv", b"") for n in range(6))), "at most 5"),
     }

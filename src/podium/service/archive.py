@@ -17,8 +17,6 @@ SUFFIXES = (".yaml", ".csv", ".parquet", ".xlsx", ".xlsm", ".md", ".txt", ".json
 ZIP_SUFFIX = ".zip"
 _CHUNK_BYTES = 1 << 20
 _NAME_MAX, _DEPTH_MAX = 200, 8
-#: A file is never refused for its ratio below this size.
-_RATIO_FROM_BYTES = 1 << 20
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError)
 
 
@@ -57,7 +55,7 @@ def _wrong_members(members: Sequence[zipfile.ZipInfo], limits: Upload) -> Iterat
 
 def _most_bytes(member: zipfile.ZipInfo, left: int, limits: Upload) -> int:
     """How many bytes a member may have: what it says of itself is not believed."""
-    by_ratio = max(int(limits.ratio_max * max(member.compress_size, 1)), _RATIO_FROM_BYTES)
+    by_ratio = max(int(limits.ratio_max * max(member.compress_size, 1)), limits.ratio_from_bytes)
     return min(left, by_ratio)
 
 

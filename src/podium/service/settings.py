@@ -36,8 +36,10 @@ class Upload(BaseModel):
     """Size of the request."""
     unpacked_bytes_max: PositiveInt = 2 << 30
     """Size of all files once unpacked."""
-    ratio_max: PositiveFloat = 100.0
-    """Unpacked over packed size of a file above 1 MB; tables of numbers stay below 30."""
+    ratio_max: PositiveFloat = 200.0
+    """Unpacked over packed size of a file of more than `ratio_from_bytes`."""
+    ratio_from_bytes: PositiveInt = 32 << 20
+    """Unpacked size of a file from which on the ratio counts."""
     files_max: PositiveInt = 200
     """Number of files."""
     rows_max: PositiveInt = 20_000_000

@@ -33,6 +33,8 @@ from podium.study import Options, Study
 _IDLE_SECONDS = 0.5
 _TELL_SECONDS = 0.3
 _WATCH_SECONDS = 1.0
+#: Runs can wait for a core more easily than those who look at a page.
+_NICE = 5
 _log = logging.getLogger(__name__)
 
 
@@ -225,6 +227,7 @@ def work(settings: Settings, leaving: threading.Event | None = None) -> None:
 def main() -> None:
     """A worker of a server, which sends its settings and lives as long as the pipe is open."""
     log_as_json()
+    os.nice(_NICE)
     settings = pickle.loads(base64.b64decode(sys.stdin.buffer.readline()))
     leaving = threading.Event()
 
