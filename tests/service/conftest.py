@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ import pytest
 import uvicorn
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from podium.client import Client
 from podium.service import accounts, passwords
@@ -31,34 +32,49 @@ PASSWORD = "correct horse battery"
 Visit = Callable[..., Client]
 
 
+@dataclass(frozen=True)
+class PostgreSql:
+    """A server of the tests' own, on a socket in its folder."""
+
+    pg_ctl: str
+    home: Path
+    user: str | None
+
+    @property
+    def address(self) -> str:
+        """Address of its first database."""
+        return f"postgresql+psycopg://podium@/postgres?host={self.home}"
+
+    def run(self, *command: str | Path) -> None:
+        """Run a command as the server's user."""
+        subprocess.run(command, check=True, capture_output=True, user=self.user, cwd=self.home, timeout=60)
+
+    def control(self, *words: str) -> None:
+        """Tell the server to start, stop, restart."""
+        options = f"-c listen_addresses='' -k {self.home} -c fsync=off -c max_connections=50"
+        self.run(self.pg_ctl, "-D", self.home / "data", "-w", "-l", self.home / "log", "-o", options, *words)
+
+
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """Address of a PostgreSQL server that lives as long as the tests, on a socket in a folder of its own."""
+def postgresql() -> Iterator[PostgreSql]:
+    """A server that lives as long as the tests."""
     folders = [*map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), os.environ.get("PATH", "")]
     initdb, pg_ctl = (shutil.which(name, path=os.pathsep.join(folders)) for name in ("initdb", "pg_ctl"))
     if initdb is None or pg_ctl is None:
         pytest.skip("no PostgreSQL server here (Debian: apt-get install postgresql)")
-    user = "postgres" if os.getuid() == 0 else None
     home = Path(tempfile.mkdtemp(prefix="podium-pg-"))
+    server = PostgreSql(pg_ctl, home, "postgres" if os.getuid() == 0 else None)
     try:
-        if user is not None:
-            shutil.chown(home, user)
-        data = home / "data"
-
-        def run(*command: str | Path) -> None:
-            subprocess.run(command, check=True, capture_output=True, user=user, cwd=home, timeout=60)
-
-        run(initdb, "-D", data, "-U", "podium", "-A", "trust", "--no-sync", "-E", "UTF8")
-        options = f"-c listen_addresses='' -k {home} -c fsync=off -c max_connections=50"
-        run(pg_ctl, "-D", data, "-w", "-l", home / "log", "-o", options, "start")
-        try:
-            yield f"postgresql+psycopg://podium@/postgres?host={home}"
-        finally:
-            run(pg_ctl, "-D", data, "-m", "immediate", "stop")
+        if server.user is not None:
+            shutil.chown(home, server.user)
+        server.run(initdb, "-D", home / "data", "-U", "podium", "-A", "trust", "--no-sync", "-E", "UTF8")
+        server.control("start")
     except (subprocess.CalledProcessError, LookupError) as error:
-        pytest.skip(f"PostgreSQL does not start here: {getattr(error, 'stderr', error)!r}")
-    finally:
         shutil.rmtree(home, ignore_errors=True)
+        pytest.skip(f"PostgreSQL does not start here: {getattr(error, 'stderr', error)!r}")
+    yield server
+    server.control("stop", "-m", "immediate")
+    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
@@ -75,15 +91,14 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
     if request.param == "sqlite":
         yield None
         return
-    server: str = request.getfixturevalue("postgresql")
+    server: str = request.getfixturevalue("postgresql").address
     name = f"test_{uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     yield server.replace("/postgres?", f"/{name}?")
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -10,9 +11,12 @@ import pytest
 from sqlalchemy import select, text, update
 
 from podium.client import Client, ProblemError
-from podium.service import accounts
+from podium.errors import InputError
+from podium.service import accounts, commands, passwords
 from podium.service.accounts import Role
 from podium.service.installation import Installation
+from podium.service.passwords import _argon2 as real_argon2
+from podium.service.problems import TooManyError
 from podium.service.settings import Settings
 from podium.service.tables import Base, Login, User, now
 from service.conftest import PASSWORD, Visit
@@ -188,6 +192,18 @@ def test_no_password_or_token_is_kept_as_it_is(place: Installation, visit: Visit
     assert user.password_hash.startswith("$argon2id$")
 
 
+def test_argon2_is_as_dear_as_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 MB and three passes (RFC 9106, for machines with little memory); and who finds no turn is told to wait."""
+    monkeypatch.setattr(passwords, "_argon2", real_argon2)
+    assert "$argon2id$v=19$m=65536,t=3,p=4$" in passwords.hashed(PASSWORD)
+    monkeypatch.setattr(passwords, "_WAIT_SECONDS", 0.01)
+    with ExitStack() as turns:
+        for _ in range(4):
+            turns.enter_context(passwords._turn())
+        with pytest.raises(TooManyError):
+            passwords.hashed(PASSWORD)
+
+
 def test_a_new_password_ends_all_other_sessions(visit: Visit) -> None:
     here, there = visit("ada@example.org"), visit()
     there.sign_in("ada@example.org", PASSWORD)
@@ -233,9 +249,6 @@ def test_what_is_wrong_with_a_request_is_told_without_secrets(visit: Visit) -> N
 
 def test_commands_manage_users(place: Installation) -> None:
     """The functions behind `podium user`: addresses are kept in lower case, sessions end with the old password."""
-    from podium.errors import InputError
-    from podium.service import commands
-
     assert commands.add_user(place, "Ada@Example.org", "Ada", PASSWORD, commands.role_of("admin")) == "ada@example.org"
     assert commands.list_users(place) == [{"email": "ada@example.org", "name": "Ada", "role": "admin", "active": True}]
     for wrong in (("no address", PASSWORD), ("b@example.org", "short")):

@@ -6,6 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pyarrow.parquet as pq
@@ -22,7 +23,7 @@ from podium.service.accounts import Role
 from podium.service.installation import Installation
 from podium.service.tables import RunRow, now
 from podium.service.worker import beyond_limits, compute, memory_bytes
-from service.conftest import Visit
+from service.conftest import PostgreSql, Visit
 from unit.study_folders import one_home, write_files
 
 TABLES = ("steps", "pods", "pod_summary", "schedule")
@@ -268,6 +269,27 @@ def test_a_run_whose_worker_is_lost_goes_on_in_another_and_ends_once(
     assert (done.state, done.attempts) == ("done", 2)
     assert [path.name for path in place.run_folder(run.id).iterdir()] == [heir.attempt], "and no level 1"
     assert [line.text for line in client.log(run.id)].count("done") == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_run_goes_on_while_the_database_restarts(
+    visit: Visit, place: Installation, folder: Path, postgresql: PostgreSql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is killed and started in the midst of a run: the run is neither lost nor begun again."""
+    client = visit("ada@example.org")
+    run = client.start_run(client.upload_study(folder).id)
+    job = jobs.take(place)
+    assert job is not None
+    compute_level1 = engine.level1
+
+    def restarting(*given: Any, **more: Any) -> Any:
+        postgresql.control("restart", "-m", "immediate")
+        return compute_level1(*given, **more)
+
+    monkeypatch.setattr(engine, "level1", restarting)
+    compute(place, job)
+    done = client.run(run.id)
+    assert (done.state, done.attempts) == ("done", 1)
 
 
 def test_a_run_that_kills_its_workers_fails_in_the_end(visit: Visit, place: Installation, folder: Path) -> None:

@@ -106,6 +106,21 @@ def server(tmp_path: Path, database_url: str | None) -> Iterator[Server]:
     found.log.close()
 
 
+def said(folder: Path, *words: str) -> str:
+    """What `podium user` says, which reads the password from its input."""
+    done = subprocess.run(
+        [*PODIUM, "user", *words],
+        input=PASSWORD + "\n",
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -135,10 +150,14 @@ def test_from_an_empty_folder_to_a_result(server: Server, tmp_path: Path) -> Non
     entries = [json.loads(line) for line in server.said().splitlines() if line.startswith("{")]
     assert {entry["run"] for entry in entries if "run" in entry} >= {str(run.id), str(long.id)}
     assert PASSWORD not in server.said()
-    listed = subprocess.run(
-        [*PODIUM, "user", "list", "--json"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
-    )
-    assert json.loads(listed.stdout)[0]["email"] == "ada@example.org"
+    assert said(tmp_path, "add", "bob@example.org", "--role", "viewer") == "bob@example.org: viewer\n"
+    users = json.loads(said(tmp_path, "list", "--json"))
+    assert [(user["email"], user["role"]) for user in users] == [
+        ("ada@example.org", "admin"),
+        ("bob@example.org", "viewer"),
+    ]
+    with Client(server.url) as client:
+        assert client.sign_in("bob@example.org", PASSWORD).role == "viewer"
     os.kill(server.process.pid, signal.SIGTERM)
     assert server.process.wait(20) in (0, 128 + signal.SIGTERM)
 

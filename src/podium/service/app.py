@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from podium.service.guard import Guard
@@ -34,7 +35,15 @@ def create_app(place: Installation) -> FastAPI:
         finally:
             await run_in_threadpool(supervisor.stop)
 
-    app = FastAPI(title="Podium", description=_ABOUT, version=__version__, lifespan=life, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Podium",
+        description=_ABOUT,
+        version=__version__,
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation,
+    )
     app.state.place, app.state.metrics, app.state.supervisor = place, Metrics(), supervisor
     add_handlers(app)
     for router in (accounts.router, studies.router, runs.router, operation.router):
@@ -44,6 +53,11 @@ def create_app(place: Installation) -> FastAPI:
     app.add_middleware(Guard, settings=place.settings, metrics=app.state.metrics)
     _describe_problems(app)
     return app
+
+
+def _operation(route: APIRoute) -> str:
+    """What generated clients call a route."""
+    return route.name
 
 
 def _describe_problems(app: FastAPI) -> None:

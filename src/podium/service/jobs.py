@@ -40,6 +40,10 @@ def take(place: Installation) -> Job | None:
     Runs whose worker was not heard of any more wait again first. Of the users with waiting runs, the one with the
     fewest running is served, then the one who was served longest ago, then the earlier run.
     """
+    with place.database.reading() as session:  # most often nothing waits, and nobody who writes has to wait for that
+        lost = (RunRow.state == "running") & (RunRow.lease_until < now())
+        if session.scalar(select(RunRow.id).where((RunRow.state == "queued") | lost).limit(1)) is None:
+            return None
     with place.database.writing() as session:
         _requeue_lost(session, place)
         run = session.scalar(_next())

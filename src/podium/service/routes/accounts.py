@@ -84,7 +84,7 @@ def read_setup(place: Place) -> SetupView:
 @router.post("/setup", status_code=HTTPStatus.CREATED, tags=["setup"])
 def set_up(first: FirstUser, place: Place, address: Address, response: Response) -> SessionView:
     """Make the first admin, and sign in. Works once."""
-    count_try(place, "setup", address)
+    count_try(place, f"setup {address}", address)
     code = setup_code(place)
     if not secrets.compare_digest(first.code.encode(), code.encode()) and code:
         raise ForbiddenError("the setup code is wrong; it was shown where the server was started")
@@ -171,7 +171,7 @@ def _write_to(place: Installation, email: str) -> None:
 @router.post("/password-reset/confirm", status_code=HTTPStatus.NO_CONTENT, tags=["session"])
 def reset_password(given: PasswordByToken, place: Place, address: Address) -> None:
     """Set the password by the token of the letter, once; all sessions end."""
-    counted = count_try(place, "reset by token", address)
+    counted = count_try(place, f"reset by token {address}", address)
     accounts.reset_password(place, given.token, given.password.get_secret_value())
     forgive(place, counted)
 
