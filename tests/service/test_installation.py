@@ -84,6 +84,12 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert (settings.upload.bytes_max, settings.port, settings.url) == (1000, 9001, "https://podium.example")
     assert settings.secure
     assert "podium.example" in settings.hosts
+    assert settings.mail is None
+    monkeypatch.setenv("PODIUM_MAIL__HOST", "mail.example")
+    monkeypatch.setenv("PODIUM_MAIL__PORT", "465")
+    mail = Settings.read().mail
+    assert mail is not None
+    assert (mail.host, mail.port, mail.encryption) == ("mail.example", 465, "starttls")
     monkeypatch.setenv("PODIUM_WORKERS", "many")
     with pytest.raises(InputError, match="PODIUM_WORKERS: 'many'"):
         Settings.read()

@@ -221,7 +221,9 @@ def test_users_are_served_in_turn(visit: Visit, place: Installation, folder: Pat
     for name, number in (("ada", 4), ("bob", 2), ("eve", 1)):
         client = visit(f"{name}@example.org")
         study = client.upload_study(folder)
+        assert [run.ahead for run in client.runs()] == []
         names |= {client.start_run(study.id, again=True).id: f"{name}{place}" for place in range(number)}
+    assert [run.ahead for run in client.runs()] == [6], "of all users"
     taken = []
     running: list[jobs.Job] = []
     while (job := jobs.take(place)) is not None:

@@ -26,12 +26,7 @@ def serve(settings: Settings) -> None:
 
     log_as_json()
     with opened(settings) as place:
-        with place.database.reading() as session:
-            first = not accounts.is_set_up(session)
-        code = setup_code(place)
-        if first:
-            hint = f" with the code {code}" if code else ""
-            print(f"podium: make the first admin at {settings.url}/{hint}", file=sys.stderr)  # noqa: T201
+        _tell_first_steps(place, setup_code(place))
         uvicorn.run(
             create_app(place),
             host=settings.host,
@@ -43,6 +38,18 @@ def serve(settings: Settings) -> None:
             forwarded_allow_ips=settings.proxies,
             timeout_graceful_shutdown=5,
         )
+
+
+def _tell_first_steps(place: Installation, code: str) -> None:
+    """Say on the error stream what a new service lacks."""
+    settings = place.settings
+    with place.database.reading() as session:
+        if not accounts.is_set_up(session):
+            hint = f" with the code {code}" if code else ""
+            print(f"podium: make the first admin at {settings.url}/{hint}", file=sys.stderr)  # noqa: T201
+    if not settings.local_only and settings.public_url is None:
+        told = "others are answered once PODIUM_PUBLIC_URL says by which address they come"
+        print(f"podium: {told}", file=sys.stderr)  # noqa: T201
 
 
 @contextmanager

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -126,9 +128,15 @@ def note(session: Session, run: UUID, event: str, text: str) -> None:
     session.add(Entry(run_id=run, event=event, text=text))
 
 
-def view(session: Session, run: RunRow) -> RunView:
-    """A run as users see it."""
-    ahead = select(func.count()).where(RunRow.state == "queued", RunRow.created_at < run.created_at)
+def _waiting(session: Session) -> list[datetime]:
+    """When the waiting runs of all users were asked for, earliest first."""
+    return sorted(session.scalars(select(RunRow.created_at).where(RunRow.state == "queued")))
+
+
+def view(session: Session, run: RunRow, waiting: Sequence[datetime] | None = None) -> RunView:
+    """A run as users see it; `waiting` as `_waiting` gives it, where it is known."""
+    if waiting is None:
+        waiting = _waiting(session) if run.state == "queued" else ()
     return RunView(
         id=run.id,
         study=run.study_id,
@@ -144,7 +152,7 @@ def view(session: Session, run: RunRow) -> RunView:
         started_at=run.started_at,
         finished_at=run.finished_at,
         attempts=run.attempts,
-        ahead=session.scalar(ahead) if run.state == "queued" else None,
+        ahead=bisect_left(waiting, run.created_at) if run.state == "queued" else None,
         problem=run.problem,
         summary=run.summary,
     )
@@ -164,7 +172,8 @@ def runs_of(session: Session, caller: Caller, study: UUID | None, offset: int, l
     if study is not None:
         found = found.where(RunRow.study_id == study)
     found = found.order_by(RunRow.created_at.desc()).offset(offset).limit(limit)
-    return [view(session, run) for run in session.scalars(found)]
+    waiting = _waiting(session)
+    return [view(session, run, waiting) for run in session.scalars(found)]
 
 
 def log_of(session: Session, caller: Caller, run: UUID, after: int = 0, limit: int = 10_000) -> list[LogLine]:
