@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -24,6 +24,9 @@ from podium.compute import Progress as Told
 from podium.compute import Where, silent
 from podium.errors import InputError, PodiumError
 from podium.version import __version__
+
+if TYPE_CHECKING:
+    from podium.market.coordination import Round
 
 app = typer.Typer(
     name="podium",
@@ -143,6 +146,20 @@ def _examples(wanted: bool) -> None:
 
 
 @app.command()
+def markets(as_json: AS_JSON = False) -> None:
+    """List the presets of reserve markets, with their source and date."""
+    from podium.study.presets import presets
+
+    if as_json:
+        content = {name: preset.model_dump(exclude_unset=True) for name, preset in presets().items()}
+        typer.echo(json.dumps(content, indent=2))
+        return
+    for name, preset in presets().items():
+        typer.echo(f"{name}: {preset.title}\n  products  {', '.join(preset.products)}")
+        typer.echo(f"  since     {preset.as_of}\n  source    {preset.source}\n  note      {preset.note}\n")
+
+
+@app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="DIR")],
     example: Annotated[str, typer.Option(help="Which example; `--list` shows them.")] = "one-home",
@@ -181,7 +198,7 @@ def run(
     out = (study.folder or folder) / RESULTS
     ensure_writable(out)
     with _progress(len(study.portfolio), quiet=as_json) as phase:
-        result = run_study(study, where=where, phase=phase)
+        result = run_study(study, where=where, phase=phase, told=phase.told)
         result.write(out, phase)
     summary = result.summary
     typer.echo(json.dumps(summary, indent=2, default=float) if as_json else _told(summary, out))
@@ -369,6 +386,11 @@ class _Phases:
 
         return told
 
+    def told(self, found: Round) -> None:
+        """Show how far the coordination has come."""
+        if self.task is not None:
+            self.bars.update(self.task, description=f"level 2  gap {found.gap:7.2%}"[:18])
+
     def finish(self) -> None:
         """Fill the bar of the phase under way."""
         if self.task is not None:
@@ -386,8 +408,9 @@ def _told(summary: dict[str, Any], out: Path) -> str:
     if level2["gap"] is not None:
         lines.append(
             f"level 2   profit {level2['profit_eur']:,.2f} EUR, bound {level2['bound_eur']:,.2f} EUR, "
-            f"gap {level2['gap']:.2%}, {level2['seconds']:.1f} s"
+            f"gap {level2['gap']:.2%}, {_counted(level2['rounds'], 'round')}, {level2['seconds']:.1f} s"
         )
+        lines += [f"reserve   {name}: {_blocks(offers)} MW by block" for name, offers in level2["offers_mw"].items()]
     elif level2["method"] is not None:
         lines.append(f"level 2   {level2['method']}: profit of the baseline {level2['profit_eur']:,.2f} EUR")
     if summary["virtus"]:
@@ -403,6 +426,10 @@ def _told(summary: dict[str, Any], out: Path) -> str:
     more = max(len(summary["notices"]) - 10, 0) + max(level1["failed"] - 10, 0)
     lines += [f"          ... and {more} more, in the report"] if more else []
     return "\n".join([*lines, f"report    {out / 'report.html'}"])
+
+
+def _blocks(offers: list[float]) -> str:
+    return " ".join(f"{offer:.3g}" for offer in offers)
 
 
 def _counted(count: int, what: str) -> str:

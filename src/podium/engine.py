@@ -13,11 +13,12 @@ from podium.checking import Schedule as CheckedSchedule
 from podium.compute import Progress, Where, silent
 from podium.errors import InputError, Problem
 from podium.flex.exact import Schedule
-from podium.flex.exclusive import Limits
 from podium.flexstore import Floats
-from podium.local import Failure, LocalResult, optimise_local
-from podium.market.energy import require_one_price
-from podium.market.plan import Plan, optimise_portfolio, promise, undeliverable
+from podium.local import Failure, LocalResult
+from podium.market.coordination import Round
+from podium.market.energy import ensure_no_arbitrage
+from podium.market.plan import Plan, local_of, optimise_portfolio, promise, undeliverable
+from podium.market.prices import KWH_PER_MWH
 from podium.results import RESULTS, Outcome, Promise, replaced, summary_of, write_files, write_report
 from podium.study import Study
 
@@ -28,6 +29,10 @@ Phase = Callable[[str], Progress]
 
 def _quiet(_phase: str) -> Progress:
     return silent
+
+
+def _unheard(_round: Round) -> None:
+    pass
 
 
 class Result(Outcome):
@@ -50,19 +55,8 @@ class Result(Outcome):
 def level1(
     study: Study, *, workers: int | None = None, where: Where | None = None, phase: Phase = _quiet
 ) -> LocalResult:
-    """Level 1 of a study: what `run` begins with, to be kept and given to it later.
-
-    The arguments are those of `run`.
-    """
-    prices = study.prices
-    return optimise_local(
-        study.portfolio,
-        market_eur_per_kwh=None if prices is None else prices.tariff_eur_per_kwh,
-        sustain_hours=study.options.sustain_hours,
-        limits=Limits(study.options.time_limit_seconds, study.options.mip_gap),
-        workers=workers if where is None else where,
-        progress=phase("level 1"),
-    )
+    """Level 1 of a study: what `run` begins with, to be kept and given to it later (arguments as of `run`)."""
+    return local_of(study, workers if where is None else where, phase("level 1"))
 
 
 def level1_result(study: Study, local: LocalResult, *, phase: Phase = _quiet) -> Result:
@@ -78,32 +72,25 @@ def run(
     where: Where | None = None,
     phase: Phase = _quiet,
     local: LocalResult | None = None,
+    told: Callable[[Round], None] = _unheard,
 ) -> Result:
     """Optimise a study on both levels and check it.
 
     `workers`: number of processes, None for all cores; `where`: instead, any place where work may run. The result
     depends on neither. `phase` is told the name of each phase of `PHASES` as it begins, and gives back what is to be
-    told the number of PODs done. `local`: level 1 of the same study and options, where it is known already.
+    told the number of PODs done. `local`: level 1 of the same study and options, where it is known already. `told`
+    hears of every round of level 2: its bound, profit and gap.
     Raises InputError where the study cannot be optimised at all, ClusterLostError where a Dask cluster is lost; a POD
     that fails is in the result.
     """
     place = workers if where is None else where
-    options, portfolio, prices = study.options, study.portfolio, study.prices
-    limits = Limits(options.time_limit_seconds, options.mip_gap)
-    if prices is not None and options.method == "exact":
-        require_one_price(prices, portfolio.horizon)
+    if study.options.method == "exact":
+        ensure_no_arbitrage(study.prices, study.horizon)
     local = local or level1(study, workers=workers, where=where, phase=phase)
     plan = promised = None
-    if prices is not None:
-        plan = optimise_portfolio(
-            portfolio,
-            prices,
-            local,
-            method=options.method,
-            limits=limits,
-            workers=place,
-            progress=phase("level 2"),
-        )
+    if study.prices is not None or study.market.sells:
+        plan = optimise_portfolio(study, local, workers=place, progress=phase("level 2"), told=told)
+    if study.prices is not None:
         phase("reference promise")
         promised = _promise(study, local)
     phase("check")
@@ -118,7 +105,7 @@ def check(study: Study, results_dir: Path | None = None) -> CheckReport:
     folder = results_dir or (study.folder or Path()) / RESULTS
     if not folder.is_dir():
         raise InputError(Problem(str(folder), "no such folder", "the results of a run (`podium run` writes them)"))
-    return check_results(study.portfolio, study.prices, folder)
+    return check_results(study.portfolio, study.prices, folder, market=study.market)
 
 
 def _promise(study: Study, local: LocalResult) -> Promise:
@@ -127,7 +114,9 @@ def _promise(study: Study, local: LocalResult) -> Promise:
     result = promise(study.portfolio, study.prices, local)
     most = undeliverable(study.portfolio, local, result.F_max_kw)
     least = undeliverable(study.portfolio, local, result.F_min_kw)
-    return Promise(result, most, least)
+    gains = result.gain_max_eur_per_mwh * most.delivered_kw + result.gain_min_eur_per_mwh * least.delivered_kw
+    delivered_eur = study.horizon.step_hours / KWH_PER_MWH * float(gains.sum())
+    return Promise(result, most, least, delivered_eur)
 
 
 def _checked(study: Study, local: LocalResult, plan: Plan | None) -> CheckReport:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -31,6 +33,7 @@ from podium.devices import (
 from podium.devices.device import Spec, specs
 from podium.horizon import Horizon
 from podium.market.prices import EnergyPrices
+from podium.market.terms import GroupLimits, Market, PositionLimits, ReserveProduct
 from podium.portfolio import Pod, Portfolio, pod_specs
 from podium.study import LIMITS, Options, Study, load_study, write_study
 from podium.study.moments import Clock
@@ -168,6 +171,68 @@ def devices(draw: st.DrawFn, profiles: list[str], horizon: Horizon, device: str)
     return [draw(built[kind])]
 
 
+def limits(horizon: Horizon, random: np.random.Generator) -> st.SearchStrategy[PositionLimits]:
+    """Each side free, constant, or a series."""
+    free, constant = np.full(horizon.steps, np.inf), np.full(horizon.steps, 3.7)
+    side = st.sampled_from([free, constant, random.uniform(0, 9, horizon.steps)])
+    return st.builds(PositionLimits, side, side)
+
+
+@st.composite
+def products(draw: st.DrawFn, name: str, horizon: Horizon, random: np.random.Generator) -> ReserveProduct:
+    """A product with blocks of any lengths, and gaps between them."""
+    lengths = draw(st.lists(st.integers(1, max(horizon.steps // 2, 1)), min_size=1, max_size=6))
+    edges = np.minimum(np.cumsum([0, *lengths]), horizon.steps)
+    block = np.full(horizon.steps, -1, dtype=np.int64)
+    number = 0
+    for first, last in pairwise(edges):
+        if last > first and (number == 0 or draw(st.booleans())):
+            block[first:last] = number
+            number += 1
+    increment = draw(st.sampled_from([0.0, 0.1, 1.0]))
+    activation = draw(st.sampled_from([np.full(horizon.steps, -12.5), random.uniform(-50, 200, horizon.steps)]))
+    return ReserveProduct(
+        name=name,
+        direction=draw(st.sampled_from(["up", "down", "symmetric"])),
+        block=block,
+        availability_eur_per_mw_h=random.uniform(0, 20, number),
+        activation_eur_per_mwh=activation,
+        activated_share=draw(st.floats(0, 1)),
+        sustain_hours=draw(positive),
+        minimum_mw=draw(st.sampled_from([0.0, 0.5])),
+        increment_mw=increment,
+        maximum_mw=draw(st.sampled_from([np.full(number, np.inf), random.integers(1, 9, number).astype(float)])),
+        kinds=draw(st.sampled_from([("battery",), ("chp", "pv"), tuple(KINDS)])),
+    )
+
+
+def _minutes(horizon: Horizon) -> int:
+    return horizon.steps * horizon.step_minutes
+
+
+@st.composite
+def markets(draw: st.DrawFn, horizon: Horizon, groups: list[str], *, priced: bool) -> Market:
+    """Any terms that the files can say."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    whole = draw(limits(horizon, random))
+    units = [unit for unit in (15, 30, 60) if unit % horizon.step_minutes == 0]
+    units = [unit for unit in units if not (horizon.minute_of_day[0] % unit or _minutes(horizon) % unit)]
+    own = draw(st.lists(names, max_size=3, unique=True))
+    return Market(
+        settlement=draw(st.sampled_from(["market", "retail", "both"] if priced else ["market", "retail"])),
+        time_unit_minutes=None if priced else draw(st.sampled_from([None, *units])),
+        reserves=tuple(draw(products(name, horizon, random)) for name in own),
+        limits=whole if whole.binding else None,
+        peak_eur_per_kw=draw(numbers),
+        headroom_up_kw=draw(numbers),
+        headroom_down_kw=draw(numbers),
+        headroom_sustain_hours=draw(positive),
+        groups=tuple(GroupLimits(name, draw(limits(horizon, random))) for name in groups if draw(st.booleans())),
+        takeover=draw(st.sampled_from(["proportional", "cost", "priority"])),
+        priority=draw(st.sampled_from([("battery",), ("chp", "battery")])),
+    )
+
+
 @st.composite
 def studies(draw: st.DrawFn) -> Study:
     """One to four PODs with any devices, profiles and prices."""
@@ -182,6 +247,7 @@ def studies(draw: st.DrawFn) -> Study:
         Pod(
             pod=pod,
             name=draw(st.just("") | names),
+            group=draw(st.just("") | names),
             buy_eur_per_kwh=draw(maybe(st.floats(-1, 1))),
             sell_profile=draw(maybe(st.sampled_from(profiles))),
             sell_scale=draw(numbers),
@@ -197,7 +263,9 @@ def studies(draw: st.DrawFn) -> Study:
         )
     )
     options = draw(st.builds(Options, method=st.sampled_from(["exact", "virtus"]), sustain_hours=positive))
-    return Study(draw(names), Portfolio.of(pods, horizon, series).compact(), prices, options)
+    groups = sorted({pod.group for pod in pods} - {""})
+    market = draw(st.just(Market()) | markets(horizon, groups, priced=prices is not None))
+    return Study(draw(names), Portfolio.of(pods, horizon, series).compact(), prices, options, market=market)
 
 
 @pytest.mark.parametrize("file_format", get_args(Format))
@@ -210,6 +278,23 @@ def test_written_and_read_again_it_is_the_same(study: Study, file_format: Format
     assert again.horizon.times.tz == study.horizon.times.tz
     same_portfolio(again.portfolio, study.portfolio)
     same_prices(again.prices, study.prices)
+    same_parts(again.market, study.market)
+
+
+def same_parts(one: Any, other: Any) -> None:
+    """Equal dataclasses, tuples and arrays, whatever lies within them."""
+    assert type(one) is type(other)
+    if is_dataclass(one):
+        for part in fields(one):
+            same_parts(getattr(one, part.name), getattr(other, part.name))
+    elif isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, other)
+    elif isinstance(one, tuple):
+        assert len(one) == len(other)
+        for mine, its in zip(one, other, strict=True):
+            same_parts(mine, its)
+    else:
+        assert one == other
 
 
 def same_portfolio(one: Portfolio, other: Portfolio) -> None:
@@ -224,8 +309,8 @@ def same_portfolio(one: Portfolio, other: Portfolio) -> None:
         same_columns(specs(table.kind), table.columns, twin.columns)
 
 
-def same_columns(fields: tuple[Spec, ...], one: Any, other: Any) -> None:
-    for spec in fields:
+def same_columns(columns: tuple[Spec, ...], one: Any, other: Any) -> None:
+    for spec in columns:
         assert one[spec.name].dtype == other[spec.name].dtype, spec.name
         np.testing.assert_array_equal(one[spec.name], other[spec.name], err_msg=spec.name)
 

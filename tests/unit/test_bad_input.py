@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from podium.engine import run
 from podium.errors import InputError
 from podium.study import LIMITS, Limits, load_study
 from unit.study_folders import BATTERY, PODS, PV, hourly, one_home, series, write_files
@@ -293,14 +292,14 @@ def test_two_tariffs_for_one_pod(tmp_path: Path) -> None:
 
 
 def test_selling_above_buying_on_the_market(tmp_path: Path) -> None:
+    """Whoever buys and sells at once would earn without limit; the reference method takes such prices."""
     prices = hourly("time,buy_eur_per_mwh,sell_eur_per_mwh", 40.0, 39.0).replace(",60.0,58.5", ",60.0,61.5")
-    study = load_study(write_files(tmp_path, {**one_home(), "prices.csv": prices}))
-    with pytest.raises(InputError) as caught:
-        run(study)
-    assert [str(problem) for problem in caught.value.problems] == [
-        "prices at 2018-05-14T05:00+02:00: buying at 60 and selling at 61.5 EUR/MWh: profit would have no limit; "
-        "expected one price for both (price_eur_per_mwh) with method 'exact'; method 'virtus' takes different ones"
+    assert problems(tmp_path / "exact", {**one_home(), "prices.csv": prices}) == [
+        "prices.csv, line 7: selling at 61.5 and buying at 60 EUR/MWh; expected a selling price at most as high as the "
+        "buying price (profit would have no limit), or method 'virtus'"
     ]
+    files = {**changed(("study.yaml", "exact", "virtus")), "prices.csv": prices}
+    assert load_study(write_files(tmp_path / "virtus", files)).prices is not None
 
 
 def test_every_mistake_of_every_file_at_once(tmp_path: Path) -> None:

@@ -73,6 +73,26 @@ def test_mixed_pods_take_the_path_of_linear_programmes() -> None:
     assert found["solvers"] == {"lp": 10}
 
 
+def test_dispatch_measures_every_order_of_takeover() -> None:
+    """Who takes over does not change how much deviates."""
+    found = printed("dispatch", "--pods", "20")
+    assert (found["devices"], found["steps"]) == (80, 96)
+    assert found["takeover"].keys() == {"proportional", "cost", "priority"}
+    assert len({day["deviation_kwh"] for day in found["takeover"].values()}) == 1
+    for day in found["takeover"].values():
+        assert 0 < day["cpu_ms_per_step"] <= day["cpu_ms_of_slowest_step"]
+        assert day["uncovered_kwh"] >= 0
+
+
+def test_activations_are_delivered_and_break_nothing() -> None:
+    """Of something, not of nothing."""
+    found = printed("activations", "--pods", "10", "--count", "30")
+    assert (found["devices"], found["activations"], found["checked"]) == (40, 30, 20)
+    assert found["called_kwh"] > 1.0
+    assert found["undelivered_kwh"] == pytest.approx(0.0, abs=1e-6)
+    assert found["violations"] == 0
+
+
 @pytest.mark.parametrize("load", ["a", "mixed"])
 def test_a_team_gives_the_serial_answers_and_says_what_travels(load: str) -> None:
     """600 PODs are three parts, the last one smaller; a question is one price per step."""

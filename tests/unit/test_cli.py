@@ -149,7 +149,17 @@ def test_init_makes_a_study_and_never_touches_what_is_there(tmp_path: Path, say:
 def test_examples_are_listed_without_a_folder(say: Say) -> None:
     code, out, _ = say("init", "--list")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["one-home", "dst-days", "it-north-200"]
+    assert [line.split()[0] for line in out.splitlines()] == ["one-home", "dst-days", "it-north-200", "it-north-afrr"]
+
+
+def test_markets_are_listed_with_source_and_date(say: Say) -> None:
+    code, out, _ = say("markets")
+    assert code == 0
+    for words in ("eu-afrr: Automatic", "products  afrr-up, afrr-down", "since     2021-05", "superseded by TIDE"):
+        assert words in out
+    code, out, _ = say("markets", "--json")
+    assert code == 0
+    assert json.loads(out)["eu-fcr"]["products"]["fcr"]["sustain_hours"] == 0.25
 
 
 def test_check_without_results_says_how_to_make_them(tmp_path: Path, say: Say) -> None:
@@ -202,7 +212,7 @@ def test_help_answers_at_once_and_names_every_command() -> None:
     """No heavy package is imported before it is needed."""
     done = podium("--help")
     assert done.returncode == 0
-    for name in ("init", "run", "check", "report", "schema", "import", "bench", "warm-up"):
+    for name in ("init", "markets", "run", "check", "report", "schema", "import", "bench", "warm-up"):
         assert f" {name} " in done.stdout
     script = "import sys, podium.cli; print([n for n in ('numpy', 'pandas', 'numba', 'loky') if n in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -18,11 +18,13 @@ from podium.dispatch import (
     by_priority,
     greatest_backing,
     in_proportion,
+    order_of,
     safe_backing,
 )
 from podium.errors import InputError
 from podium.flex.exact import Schedule
 from podium.flexstore import FlexStore
+from podium.market.terms import Market
 
 Floats = NDArray[np.float64]
 STEPS = 4
@@ -267,6 +269,15 @@ def test_orders_of_takeover() -> None:
     np.testing.assert_allclose(listed.shares(-5.0, room, room), [-2.0, -1.0, -2.0])
     with pytest.raises(InputError, match=r"market\.priority: 'boiler'; expected kinds of devices or device ids"):
         by_priority(fleet.store, kinds, ["c", "boiler"])
+
+
+def test_the_study_chooses_the_order() -> None:
+    """The default shares in proportion."""
+    fleet = fleet_of(battery("a"), battery("b"))
+    kinds, value = ["battery", "battery"], np.array([0.3, 0.1])
+    assert order_of(Market(), fleet.store, kinds).up.tolist() == [0, 0]
+    assert order_of(Market(takeover="cost"), fleet.store, kinds, value).up.tolist() == [1, 0]
+    assert order_of(Market(takeover="priority", priority=("b",)), fleet.store, kinds).up.tolist() == [1, 0]
 
 
 def test_others_take_over_when_a_device_drops_out_and_the_sun_fails() -> None:

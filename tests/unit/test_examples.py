@@ -109,7 +109,24 @@ def test_every_pod_of_it_north_200_has_room_for_its_loads(north: Study) -> None:
         assert (table.power_kw("heat_profile", "heat_scale_kw").max(axis=1) <= table[spare]).all()
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+def test_it_north_afrr_is_the_same_portfolio_with_reserve_and_limits(examples: Path, north: Study) -> None:
+    """So what is said of the PODs of the one holds for the other; the storage alone could offer several MW."""
+    study = load_study(examples / "it-north-afrr")
+    for name in ("pods", "battery", "chp", "profiles", "prices"):
+        same = [(examples / folder / f"{name}.csv").read_bytes() for folder in ("it-north-200", "it-north-afrr")]
+        assert same[0] == same[1], name
+    assert study.portfolio.device_count == north.portfolio.device_count
+    up, down = study.market.reserves
+    assert (up.name, down.name) == ("afrr-up", "afrr-down")
+    assert (up.blocks, up.minimum_mw, up.increment_mw, up.sustain_hours) == (6, 1.0, 1.0, 1.0)
+    assert (up.availability_eur_per_mw_h[4], down.availability_eur_per_mw_h[3]) == (12.0, 13.0)
+    assert study.market.limits is not None
+    assert (study.market.limits.withdrawal_max_kw == 3500).all()
+    assert (study.market.limits.injection_max_kw == 12_000).all()
+    assert study.portfolio.devices["battery"]["discharge_max_kw"].sum() > 8_000
+
+
+@pytest.mark.parametrize("name", [name for name in FOLDERS if name != "it-north-afrr"])
 def test_no_pod_fails(examples: Path, name: str) -> None:
     """Every POD answers the market price with a schedule."""
     study = load_study(examples / name)
@@ -120,7 +137,9 @@ def test_no_pod_fails(examples: Path, name: str) -> None:
 
 
 def test_an_unknown_example_and_a_used_folder_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'two-homes'; expected one of 'dst-days', 'it-north-200', 'one-home'"):
+    with pytest.raises(
+        InputError, match="'two-homes'; expected one of 'dst-days', 'it-north-200', 'it-north-afrr', 'one-home'"
+    ):
         write_example("two-homes", tmp_path / "new")
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty"):

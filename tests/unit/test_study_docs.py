@@ -23,7 +23,7 @@ def test_the_page_has_the_fields_of_the_code(repository: Path) -> None:
 def test_the_page_has_every_kind_of_device(repository: Path) -> None:
     page = (repository / "docs" / PAGE).read_text(encoding="utf-8")
     shown = re.findall(r"<!-- fields: (\S+) -->", page)
-    assert shown == ["study", "options", "pod", *KINDS]
+    assert shown == ["study", "options", "market", "groups", "reserve", "pod", *KINDS]
 
 
 def test_the_json_schema_is_current(repository: Path) -> None:

@@ -224,27 +224,31 @@ SCRIPT = textwrap.dedent("""
         print(os.getpid(), file=sys.stderr, flush=True)
         time.sleep(60 if state < 2 else 0)
 
-    with team_of(make, [lambda n=n: n for n in range(3)], Where.processes(2)) as team:
+    where = Where.dask("local", 2) if sys.argv[1] == "dask" else Where.processes(2)
+    with team_of(make, [lambda n=n: n for n in range(3)], where) as team:
         team.ask(ask)
 """)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_workers_end_with_the_process_they_work_for(number: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["processes", "dask"])
+def test_workers_end_with_the_process_they_work_for(place: str, number: signal.Signals, tmp_path: Path) -> None:
     """In mid-question, killed or by Ctrl-C (which all processes of a terminal get); the script needs no guard."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    parent = subprocess.Popen([sys.executable, script], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    command = [sys.executable, script, place]
+    parent = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert parent.stderr is not None
     workers = [int(parent.stderr.readline()) for _ in range(2)]
     if number == signal.SIGINT:
         os.killpg(parent.pid, number)
-        assert parent.stderr.read().count("Traceback") == 1, "only this process is interrupted"
+        said = parent.stderr.read()
+        assert said.count("Traceback") == 1, f"only this process is interrupted: {said}"
     else:
         parent.kill()
-    parent.wait(timeout=10)
+    parent.wait(timeout=40)
     parent.stderr.close()
-    until = time.time() + 10
+    until = time.time() + 20
     while any(alive(pid) for pid in workers) and time.time() < until:
         time.sleep(0.1)
     assert not any(alive(pid) for pid in workers)

@@ -43,8 +43,8 @@ def far(tmp_path: Path) -> Iterator[tuple[Where, subprocess.Popen[bytes]]]:
         command = [sys.executable, "-c", code, "--no-dashboard", "--scheduler-file", str(said), *options]
         return subprocess.Popen(command, env=quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0")
-    workers = dask("worker", "--nworkers", "2", "--nthreads", "1", "--memory-limit", "0", "--death-timeout", "5")
+    scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0")
+    workers = dask("worker", "--nworkers", "2", "--nthreads", "1", "--memory-limit", "0", "--death-timeout", "60")
     try:
         yield Where.dask(_address(said)), scheduler
     finally:
@@ -58,7 +58,7 @@ def far(tmp_path: Path) -> Iterator[tuple[Where, subprocess.Popen[bytes]]]:
 def _address(said: Path) -> str:
     import json
 
-    until = time.time() + 20
+    until = time.time() + 60
     while time.time() < until:
         if said.exists() and said.read_text().strip():
             return str(json.loads(said.read_text())["address"])

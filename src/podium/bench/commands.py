@@ -89,6 +89,19 @@ def bench_dispatch(pods: PODS = 10_000, as_json: AS_JSON = False) -> None:
     _show(run(pods), as_json)
 
 
+@bench.command("activations")
+def bench_activations(
+    pods: PODS = 200,
+    count: Annotated[int, typer.Option(min=1, help="Number of activations.")] = 1000,
+    as_json: AS_JSON = False,
+) -> None:
+    """Random calls of reserve on mixed PODs: what is not delivered, which limits break, CPU time."""
+    _ready()
+    from podium.bench.activations import run
+
+    _show(run(pods, count), as_json)
+
+
 @bench.command("team")
 def bench_team(
     pods: PODS = 10_000,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from podium.checking.ends import free_to_end
 from podium.checking.limits import Floats, Limits, StoreLimits, at, column, during
 from podium.checking.report import CheckReport, Findings
 from podium.checking.schedule import Part, Schedule, parts
@@ -19,13 +20,21 @@ WHOLE = slice(None)
 
 
 def check_schedule(
-    portfolio: Portfolio, schedule: Schedule, tolerance_kw: float = TOLERANCE_KW, without_pods: Collection[str] = ()
+    portfolio: Portfolio,
+    schedule: Schedule,
+    tolerance_kw: float = TOLERANCE_KW,
+    without_pods: Collection[str] = (),
+    *,
+    end_levels: bool = True,
 ) -> CheckReport:
     """Judge a schedule by the study alone: completeness, powers, stores, times, and the PODs' connections.
 
     `tolerance_kw` is relative where a device is greater than 1 kW. `without_pods` names PODs that have no schedule
-    (because level 1 failed); their devices are left out. Raises InputError where the schedule has other steps.
+    (because level 1 failed); their devices are left out. Without `end_levels`, stores may end at any level that they
+    bear: after an activation, recovering goes on beyond the horizon. Raises InputError where the schedule has other
+    steps.
     """
+    portfolio = portfolio if end_levels else free_to_end(portfolio)
     findings = Findings(portfolio.horizon, portfolio.ids, tolerance_kw)
     placed = list(parts(portfolio, schedule, without_pods))
     _check_devices(findings, portfolio, schedule, placed, without_pods)

@@ -16,6 +16,9 @@ from podium.portfolio import Portfolio
 
 KWH_PER_MWH = 1000.0
 
+BuySell = tuple[ArrayLike, ArrayLike]
+"""Prices for buying and for selling, each of shape (step,)."""
+
 
 class MarketPrices(Protocol):
     """Prices of energy per step, EUR/MWh. Shapes (step,)."""
@@ -41,13 +44,21 @@ def level1_cost_eur(
     where a POD has no price.
     """
     placed = list(parts(portfolio, schedule, without_pods))
-    net = net_kw(portfolio, placed)
-    withdrawal, injection = np.maximum(net, 0.0), np.maximum(-net, 0.0)
-    buy = _tariff(portfolio, "buy", market_eur_per_kwh)
-    sell = _tariff(portfolio, "sell", market_eur_per_kwh)
+    market = None if market_eur_per_kwh is None else (market_eur_per_kwh, market_eur_per_kwh)
+    return np.asarray(retail_eur(portfolio, net_kw(portfolio, placed), market) + _use_eur(portfolio, placed))
+
+
+def retail_eur(portfolio: Portfolio, net_kw: Floats, market_eur_per_kwh: BuySell | None = None) -> Floats:
+    """Bill of each POD for its net power (pod, step) under its tariff, peak charge included, EUR. Shape (pod,).
+
+    A POD without a tariff pays and receives the buying and the selling price of `market_eur_per_kwh`. Raises
+    InputError where a POD has no price.
+    """
+    buy_market, sell_market = (None, None) if market_eur_per_kwh is None else market_eur_per_kwh
+    withdrawal, injection = np.maximum(net_kw, 0.0), np.maximum(-net_kw, 0.0)
+    buy, sell = _tariff(portfolio, "buy", buy_market), _tariff(portfolio, "sell", sell_market)
     energy = portfolio.horizon.step_hours * (withdrawal * buy - injection * sell).sum(axis=1)
-    peak = portfolio.columns["peak_eur_per_kw"] * withdrawal.max(axis=1)
-    return np.asarray(energy + peak + _use_eur(portfolio, placed))
+    return np.asarray(energy + portfolio.columns["peak_eur_per_kw"] * withdrawal.max(axis=1))
 
 
 def device_cost_eur(portfolio: Portfolio, schedule: Schedule, without_pods: Collection[str] = ()) -> Floats:

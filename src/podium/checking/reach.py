@@ -59,7 +59,7 @@ def lack_kwh(store: StoreLimits, gains: Gains, start_kwh: Floats, first: int) ->
         high = np.minimum(high, at(store.high_kwh, step))
         lack = np.maximum(lack, low - high)
         low, high = low - high_gain[:, step], high - low_gain[:, step]
-        fixed, value = _fixed(store, step)
+        fixed, value = fixed_level(store, step)
         lack = np.where(fixed, np.maximum(lack, np.maximum(low - value, value - high)), lack)
         keep = np.where(fixed, 1.0, at(store.keep, step))
         low, high = np.where(fixed, -np.inf, low / keep), np.where(fixed, np.inf, high / keep)
@@ -73,7 +73,7 @@ def lack_of_one_kwh(store: StoreLimits, gains: Gains, start_kwh: float, first: i
         bounds = float(at(store.low_kwh, step)[row]), float(at(store.high_kwh, step)[row])
         levels = _within(levels, bounds)
         levels = _merged((low - most, high - least) for low, high in levels for least, most in gains.of(row, step))
-        fixed, value = _fixed(store, step)
+        fixed, value = fixed_level(store, step)
         if fixed[row]:
             lack = _distance(levels, float(value[row]))
             if lack > SAME_KWH:
@@ -85,7 +85,7 @@ def lack_of_one_kwh(store: StoreLimits, gains: Gains, start_kwh: float, first: i
     return _distance(levels, start_kwh)
 
 
-def _fixed(store: StoreLimits, step: int) -> tuple[NDArray[np.bool_], Floats]:
+def fixed_level(store: StoreLimits, step: int) -> tuple[NDArray[np.bool_], Floats]:
     """Where the level a step begins with does not depend on the one before, and that level. Shapes (device,)."""
     lost = at(store.keep, step) == 0
     value = np.where(lost, 0.0, np.nan)

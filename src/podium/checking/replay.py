@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from podium.checking.chp import running
+from podium.checking.ends import free_to_end
 from podium.checking.judge import TOLERANCE_KW, check_connections, check_power, net_kw
 from podium.checking.limits import Floats, StoreLimits, column
 from podium.checking.reach import Gains, lack_kwh, lack_of_one_kwh
@@ -22,18 +23,22 @@ def replay(
     delta_kw: Floats,
     tolerance_kw: float = TOLERANCE_KW,
     window: tuple[int, int] | None = None,
+    *,
+    end_levels: bool = True,
 ) -> CheckReport:
     """Judge an activation `delta_kw` (device, step), + for more net withdrawal, rows in the order of the schedule.
 
     The window runs from the first to the last step in which any delta is not 0, or is given as first and one past the
     last step. Before it everything is as scheduled. Within it powers are scheduled + delta and must keep the limits of
     power and of the PODs' connections; boilers, back-up heaters and vents may respond. After it each device must have
-    some way on by itself that keeps its store within its limits to the horizon's end, its end level included; the way
-    on of a CHP keeps its scheduled running and resting, and with a ramp its scheduled power. The schedule itself is
-    taken to be good. An EV that leaves with less than it wanted breaks no limit: that is a matter of money.
+    some way on by itself that keeps its store within its limits to the horizon's end, its end level included (unless
+    `end_levels` is False); the way on of a CHP keeps its scheduled running and resting, and with a ramp its scheduled
+    power. The schedule itself is taken to be good. An EV that leaves with less than it wanted breaks no limit: that is
+    a matter of money.
     """
     if delta_kw.shape != schedule.power_kw.shape:
         raise InputError(Problem("delta_kw", f"shape {delta_kw.shape}", f"{schedule.power_kw.shape}, device x step"))
+    portfolio = portfolio if end_levels else free_to_end(portfolio)
     first, last = window or _window(delta_kw)
     findings = Findings(portfolio.horizon, portfolio.ids, tolerance_kw)
     moved = replace(schedule, power_kw=schedule.power_kw + delta_kw)

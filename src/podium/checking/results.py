@@ -2,79 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium.checking.judge import TOLERANCE_KW, check_equal, check_schedule, net_kw
-from podium.checking.limits import Floats
-from podium.checking.money import KWH_PER_MWH, MarketPrices, device_cost_eur, energy_profit_eur, level1_cost_eur
+from podium.checking.case import Case
+from podium.checking.certificate import check_certificate
+from podium.checking.judge import TOLERANCE_KW, check_equal, check_schedule
+from podium.checking.market_results import check_market
+from podium.checking.money import KWH_PER_MWH, MarketPrices, level1_cost_eur
 from podium.checking.report import CheckReport, Findings
-from podium.checking.results_folder import (
-    POD_COLUMNS,
-    SCHEDULE_COLUMNS,
-    STEP_COLUMNS,
-    ResultsFolder,
-    by_step,
-    number_of,
-)
+from podium.checking.results_folder import SCHEDULE_COLUMNS, ResultsFolder, by_step, number_of
 from podium.checking.schedule import Schedule, parts
+from podium.market.terms import Market
 from podium.portfolio import Portfolio
-
-MONEY_TOLERANCE = 1e-6
-#: Sums of money below this, EUR, are not told apart.
-LEAST_EUR = 1e-3
-
-
-@dataclass(frozen=True)
-class Case:
-    """What the results are judged by: the study, its prices, the files, and where findings go."""
-
-    portfolio: Portfolio
-    prices: MarketPrices | None
-    results: ResultsFolder
-    findings: Findings
-    plan: Schedule
-    baseline: Schedule
-    """Level 1's powers; the files keep no more of it."""
-
-    def without(self, schedule: Schedule) -> NDArray[np.bool_]:
-        """PODs that failed and have no device with a power in this schedule. Shape (pod,)."""
-        named = set(schedule.device_ids[np.isfinite(schedule.power_kw).any(axis=1)])
-        has_power = np.zeros(len(self.portfolio), dtype=bool)
-        for table in self.portfolio.devices.values():
-            has_power[table.pod[[name in named for name in table.ids]]] = True
-        return ~has_power & np.isin(self.portfolio.ids, list(self.results.failed))
-
-    def net_kw(self, schedule: Schedule) -> Floats:
-        """Net power of each POD by its devices, NaN where it has no schedule. Shape (pod, step)."""
-        return net_kw(self.portfolio, list(parts(self.portfolio, schedule, self.names(self.without(schedule)))))
-
-    def names(self, pods: NDArray[np.bool_]) -> list[str]:
-        """Ids of PODs (pod,)."""
-        return [str(name) for name in self.portfolio.ids[pods]]
-
-    def equal(self, what: str, value: Any, expected: float, unit: str, scale: float = 0.0) -> None:
-        """Record where a single number is not what was expected, within 1e-6 of it or of `scale`."""
-        given = np.nan if value is None or isinstance(value, str) else float(value)
-        difference = abs(given - expected)
-        if not difference <= MONEY_TOLERANCE * max(scale, abs(expected), LEAST_EUR):
-            self.findings.note(f"{what} is {value}, but should be {expected:.9g}", difference, unit)
 
 
 def check_results(
-    portfolio: Portfolio, prices: MarketPrices | None, results_dir: Path, tolerance_kw: float = TOLERANCE_KW
+    portfolio: Portfolio,
+    prices: MarketPrices | None,
+    results_dir: Path,
+    tolerance_kw: float = TOLERANCE_KW,
+    *,
+    market: Market | None = None,
 ) -> CheckReport:
     """Judge the results of a run on this study by the files in `results_dir`.
 
     The schedule keeps every rule; devices sum to PODs and PODs to the position; prices, costs, profits and the gap are
-    what the study makes of them, within 1e-6 of their size. `prices` is None in a study without a market. Raises
-    InputError where a file cannot be read.
+    what the study makes of them, within 1e-6 of their size; bids, what backs them, limits of the whole and shares are
+    those of `market` (docs/maths/check.md). `prices` is None in a study without a market. Raises InputError where a
+    file cannot be read.
     """
     results = ResultsFolder.read(results_dir)
     findings = Findings(portfolio.horizon, portfolio.ids, tolerance_kw)
@@ -86,11 +45,11 @@ def check_results(
     check_size(case)
     check_sums(case)
     check_level1_money(case)
-    if prices is not None:
-        check_level2_money(case, prices)
+    absent = case.names(case.without(plan))
+    sold = check_market(case, market or Market(), results_dir, absent)
     check_certificate(case)
-    physics = check_schedule(portfolio, plan, tolerance_kw, case.names(case.without(plan)))
-    return CheckReport.joined((physics, findings.report()))
+    physics = check_schedule(portfolio, plan, tolerance_kw, absent)
+    return CheckReport.joined((physics, findings.report(), sold))
 
 
 def check_size(case: Case) -> None:
@@ -110,8 +69,8 @@ def check_sums(case: Case) -> None:
 
     Where a POD failed, its plan and its baseline are what it declares, if it declares anything.
     """
-    pods = _pods(case)
-    steps = _steps(case)
+    pods = case.pods
+    steps = case.steps
     declared = case.portfolio.declared_baseline_kw()
     for name, total, schedule in (
         ("plan_kw", "position_kw", case.plan),
@@ -144,86 +103,6 @@ def check_level1_money(case: Case) -> None:
     for pod in np.flatnonzero(_priced(case) & ~_heated(case) & ~absent & (row_of >= 0)):
         what = f"pod_summary.parquet, cost_eur of POD {case.portfolio.ids[pod]!r}"
         case.equal(what, given[row_of[pod]], float(expected[pod]), "EUR")
-
-
-def check_level2_money(case: Case, prices: MarketPrices) -> None:
-    """Market money of each step, and the plan's profit: that less the use of the devices."""
-    steps = _steps(case)
-    for side in ("buy", "sell"):
-        name = f"{side}_eur_per_mwh"
-        check_equal(
-            case.findings,
-            f"steps.parquet, {name}",
-            steps[name],
-            "the study's prices",
-            getattr(prices, side),
-            unit="EUR/MWh",
-        )
-    profit = energy_profit_eur(case.portfolio, steps["position_kw"], prices)
-    check_equal(
-        case.findings,
-        "steps.parquet, profit_eur",
-        steps["profit_eur"],
-        "position and prices",
-        profit,
-        unit="EUR",
-        least_scale=LEAST_EUR,
-    )
-    use = device_cost_eur(case.portfolio, case.plan, case.names(case.without(case.plan)))
-    total, scale = float(profit.sum() - use.sum()), float(abs(profit).sum() + abs(use).sum())
-    case.equal(
-        "summary.json, level2.profit_eur", number_of(case.results.summary, "level2", "profit_eur"), total, "EUR", scale
-    )
-    shares = float(case.results.pod_summary["plan_profit_eur"].sum())
-    case.equal("pod_summary.parquet, the sum of plan_profit_eur", shares, total, "EUR", scale)
-
-
-def check_certificate(case: Case) -> None:
-    """gap = (bound - profit) / |profit|, the bound not below the profit, and the same in both files."""
-    written = case.results.certificate
-    profit, bound, gap = (written.get(name) for name in ("profit_eur", "bound_eur", "gap"))
-    for name in ("method", "profit_eur", "bound_eur", "gap"):
-        said = number_of(case.results.summary, "level2", name)
-        if said != written.get(name):
-            what = f"summary.json, level2.{name} is {said}, but certificate.json has {written.get(name)}"
-            case.findings.note(what, np.nan, "")
-    if bound is None and gap is None:
-        return
-    if not isinstance(profit, int | float) or not isinstance(bound, int | float):
-        case.findings.note("certificate.json lacks profit_eur or bound_eur", 1.0, "numbers")
-        return
-    if gap is not None or np.isfinite(gap_of(bound, profit)):
-        case.equal("certificate.json, gap", gap, gap_of(bound, profit), "")
-    short = profit - bound
-    if short > MONEY_TOLERANCE * max(abs(profit), LEAST_EUR):
-        case.findings.note(f"the bound of {bound:.9g} EUR is below the profit of {profit:.9g} EUR", short, "EUR")
-
-
-def gap_of(bound_eur: float, profit_eur: float) -> float:
-    """(bound - profit) / |profit|; where nothing is earned, 0 if the bound is 0 too, else inf."""
-    if profit_eur == 0:
-        return 0.0 if bound_eur == 0 else np.inf
-    return (bound_eur - profit_eur) / abs(profit_eur)
-
-
-def _pods(case: Case) -> Mapping[str, Floats]:
-    """Columns of pods.parquet in the study's order, NaN where a POD is missing. Shapes (pod, step)."""
-    ids, values = by_step(case.findings, case.results.pods, "pod", POD_COLUMNS, "pods.parquet")
-    for name in sorted(set(ids) - set(case.portfolio.ids)):
-        case.findings.note("the study has no such POD, but pods.parquet has", 1.0, "PODs", str(name))
-    row_of = pd.Index(ids).get_indexer(pd.Index(case.portfolio.ids))
-    for name in case.portfolio.ids[row_of < 0]:
-        case.findings.note("pods.parquet lacks this POD", 1.0, "PODs", str(name))
-    nothing = np.full((1, case.portfolio.horizon.steps), np.nan)
-    return {name: np.concatenate((grid, nothing))[row_of] for name, grid in values.items()}
-
-
-def _steps(case: Case) -> Mapping[str, Floats]:
-    """Columns of steps.parquet. Shapes (step,)."""
-    frame = case.results.steps.assign(portfolio="portfolio")
-    _, values = by_step(case.findings, frame, "portfolio", STEP_COLUMNS, "steps.parquet")
-    nothing = np.full((1, case.portfolio.horizon.steps), np.nan)
-    return {name: np.concatenate((grid, nothing))[0] for name, grid in values.items()}
 
 
 def _priced(case: Case) -> NDArray[np.bool_]:

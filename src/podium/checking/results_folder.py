@@ -71,14 +71,7 @@ def by_step(
     """
     horizon = findings.horizon
     codes, ids = pd.factorize(frame[key].astype(object))
-    position = horizon.index_of(pd.DatetimeIndex(frame["time"]))
-    step = np.rint(position).astype(np.int64)
-    known = (abs(position - step) < SAME_STEP) & (step >= 0) & (step < horizon.steps)
-    if not known.all():
-        stray = frame["time"].iloc[int(np.flatnonzero(~known)[0])]
-        findings.note(
-            f"{file} has rows at times that are no steps of the study, such as {stray}", float((~known).sum()), "rows"
-        )
+    known, step = steps_of(findings, frame["time"], file)
     place = codes[known] * horizon.steps + step[known]
     rows = np.bincount(place, minlength=len(ids) * horizon.steps)
     for wrong, words in ((rows > 1, "more than one row"), (rows == 0, "no row")):
@@ -87,6 +80,20 @@ def by_step(
             what = f"{file} has {words} for a step of the study, such as {key} {ids[first]!r} at {horizon.times[when]}"
             findings.note(what, float(wrong.sum()), "rows")
     return np.asarray(ids, dtype=object), {name: _grid(frame[name], known, place, rows.size, horizon) for name in names}
+
+
+def steps_of(findings: Findings, times: pd.Series[Any], file: str) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which rows stand at a step of the study, and at which. Shapes (row,)."""
+    horizon = findings.horizon
+    position = horizon.index_of(pd.DatetimeIndex(times))
+    step = np.rint(position).astype(np.int64)
+    known = (abs(position - step) < SAME_STEP) & (step >= 0) & (step < horizon.steps)
+    if not known.all():
+        stray = times.iloc[int(np.flatnonzero(~known)[0])]
+        findings.note(
+            f"{file} has rows at times that are no steps of the study, such as {stray}", float((~known).sum()), "rows"
+        )
+    return known, step
 
 
 def _grid(
@@ -114,3 +121,8 @@ def _table(path: Path, *columns: str) -> pd.DataFrame:
         expected = f"a Parquet file with the columns {', '.join(columns)}"
         raise InputError(Problem(str(path), str(error), expected)) from None
     return found
+
+
+def optional_table(path: Path, *columns: str) -> pd.DataFrame | None:
+    """A table that not every run writes; None where there is none. Raises InputError where it lacks a column."""
+    return _table(path, *columns) if path.exists() else None

@@ -7,7 +7,7 @@ by tasks that are pinned to its worker, because a task that is lost is told, and
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from functools import partial
 from itertools import islice
@@ -150,7 +150,8 @@ def _result(connection: Connection, done: Future[Done], worker: str | None) -> D
         try:
             return done.result(timeout=LOOK_SECONDS)
         except TimeoutError:
-            if worker is not None and worker not in connection.living():
+            living = connection.living() or set(connection.workers())
+            if worker is not None and worker not in living:
                 return None
         except (Exception, CancelledError) as error:  # noqa: BLE001 - whatever it was, the task is lost
             connection.ensure()
@@ -166,25 +167,41 @@ def _require_podium(worker: str, error: BaseException | None) -> None:
 def each_on_cluster(
     work: Callable[[Part], Done], parts: Sequence[Callable[[], Part]], where: Where
 ) -> Iterator[tuple[int, Done]]:
-    """Yield (number, work(part())) as they are finished. Dask repeats what is lost with a worker, a few times."""
-    if not parts:
-        return
+    """Yield (number, work(part())) as they are finished.
+
+    Dask repeats what is lost with a worker as often as the scheduler is told to. What is still lost then is done once
+    more, one part at a time, so that the guilty one is known.
+    """
     connection = connection_to(where)
-    packed, waiting = cloudpickle.dumps(work), iter(enumerate(parts))
+    packed, lost = cloudpickle.dumps(work), list[int]()
+    for number, outcome in _at_once(connection, packed, parts, range(len(parts)), 2 * len(connection.workers())):
+        if outcome is None:
+            lost.append(number)
+        else:
+            yield number, _unpacked(outcome, number, len(parts))
+    for number, outcome in _at_once(connection, packed, parts, lost, 1):
+        if outcome is None:
+            raise WorkerLostError(f"part {number + 1} of {len(parts)} ends its worker process again and again")
+        yield number, _unpacked(outcome, number, len(parts))
+
+
+def _at_once(
+    connection: Connection, work: bytes, parts: Sequence[Callable[[], Part]], numbers: Iterable[int], most: int
+) -> Iterator[tuple[int, bytes | None]]:
+    """Pickled outcomes as they come, None where one is lost; at most so many under way."""
+    waiting = iter(numbers)
     running: dict[Future[bytes], int] = {}
     done: SimpleQueue[Future[bytes]] = SimpleQueue()
-    most = 2 * len(connection.workers())
     try:
         while True:
-            for number, part in islice(waiting, most - len(running)):
-                future = connection.submit(do_packed, packed, cloudpickle.dumps(part()))
+            for number in islice(waiting, most - len(running)):
+                future = connection.submit(do_packed, work, cloudpickle.dumps(parts[number]()))
                 running[future] = number
                 future.add_done_callback(done.put)
             if not running:
                 return
             finished = _next(connection, done)
-            number = running.pop(finished)
-            yield number, _outcome(connection, finished, f"part {number + 1} of {len(parts)}")
+            yield running.pop(finished), _result(connection, finished, None)
     finally:
         for future in running:
             future.release()
@@ -200,11 +217,8 @@ def _next(connection: Connection, done: SimpleQueue[Future[bytes]]) -> Future[by
                 connection.workers()
 
 
-def _outcome(connection: Connection, done: Future[bytes], name: str) -> Any:
-    packed = _result(connection, done, None)
-    if packed is None:
-        raise WorkerLostError(f"{name} ends its worker process again and again")
+def _unpacked(packed: bytes, number: int, count: int) -> Any:
     outcome = pickle.loads(packed)
     if isinstance(outcome, Failure):
-        raise outcome.noted(name)
+        raise outcome.noted(f"part {number + 1} of {count}")
     return outcome

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from podium.compute.lost import LOSSES_MAX, ClusterLostError, WorkerLostError
+from podium.compute.lost import ClusterLostError, WorkerLostError
 from podium.compute.processes import ONE_THREAD
 from podium.compute.where import LOCAL, Where
 from podium.errors import PodiumError
@@ -144,13 +144,20 @@ def _local(workers: int) -> Connection:
     import dask
     from distributed import LocalCluster
 
-    with dask.config.set({"distributed.scheduler.allowed-failures": LOSSES_MAX - 1}):
+    # What is lost with a worker is told at once; whoever gave it decides what to do again.
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         cluster: Any = LocalCluster(
-            n_workers=0, dashboard_address=None, host="127.0.0.1", silence_logs=logging.CRITICAL, protocol="tcp://"
+            n_workers=0,
+            host="127.0.0.1",
+            protocol="tcp://",
+            silence_logs=logging.CRITICAL,
+            # Without a dashboard there is still a port for its health, which may not be that of somebody else.
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
         )
-    command = [sys.executable, "-c", "from distributed.cli.dask_worker import main; main()"]
+    ending = f"from podium.compute.worker import end_with; end_with({os.getpid()})"
+    command = [sys.executable, "-c", f"{ending}; from distributed.cli.dask_worker import main; main()"]
     command += [cluster.scheduler_address, "--nworkers", str(workers), "--nthreads", "1", "--memory-limit", "0"]
-    command += ["--no-dashboard", "--death-timeout", str(int(CONNECT_SECONDS))]
+    command += ["--no-dashboard", "--death-timeout", str(int(WORKERS_SECONDS))]
     path = os.pathsep.join(entry for entry in sys.path)
     quiet = {"PYTHONPATH": path, "DASK_LOGGING__DISTRIBUTED": "critical"}
     process = subprocess.Popen(

@@ -4,7 +4,8 @@ from podium.dispatch.activation import Calls, Delivery, activate
 from podium.dispatch.backing import greatest_backing, safe_backing
 from podium.dispatch.fleet import Backing, Fleet
 from podium.dispatch.reallocation import Reallocation, Reallocator
-from podium.dispatch.takeover import Order, by_cost, by_priority, in_proportion
+from podium.dispatch.takeover import Order, by_cost, by_priority, in_proportion, order_of
+from podium.dispatch.trial import Trial, try_activations
 
 __all__ = [
     "Backing",
@@ -14,10 +15,13 @@ __all__ = [
     "Order",
     "Reallocation",
     "Reallocator",
+    "Trial",
     "activate",
     "by_cost",
     "by_priority",
     "greatest_backing",
     "in_proportion",
+    "order_of",
     "safe_backing",
+    "try_activations",
 ]

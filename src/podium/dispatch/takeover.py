@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from podium.dispatch.fleet import Ints
 from podium.errors import InputError, Problem, listed
 from podium.flexstore import FlexStore, Floats
+from podium.market.terms import Market
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,18 @@ class Order:
         taken = np.clip(abs(missing_kw) - before, 0.0, total)
         part = np.divide(taken, total, out=np.zeros_like(total), where=total > 0)
         return np.asarray(sign * room * part[rank])
+
+
+def order_of(market: Market, store: FlexStore, kinds: Sequence[str], kept_eur_per_kwh: ArrayLike = 0.0) -> Order:
+    """The order that the study chooses (`Market.takeover`).
+
+    `kinds` is the kind of each device, `kept_eur_per_kwh` (device,) what a kWh in its store is worth.
+    """
+    if market.takeover == "cost":
+        return by_cost(store, kept_eur_per_kwh)
+    if market.takeover == "priority":
+        return by_priority(store, kinds, market.priority)
+    return in_proportion(store.devices)
 
 
 def in_proportion(devices: int) -> Order:

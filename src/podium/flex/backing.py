@@ -117,7 +117,7 @@ class Stage(NamedTuple):
     """One step of a store: pieces of the stage and of the value after it, cones, and what bounds the backing."""
 
     xb: Floats
-    """Breaks of the stage in x, kWh. Of each piece: its slope, made convex; the true one; dP/dx; P at the left break."""
+    """Breaks of the stage in x, kWh. Of each piece: slope, made convex; true slope; dP/dx; P at the left break."""
     fs: Floats
     true: Floats
     pp: Floats
@@ -299,9 +299,9 @@ def _border_meets(
 @njit(cache=True, error_model="numpy")
 def _meeting(
     xb: Floats, vb: Floats, border: Floats, nu: int, nd: int, y: float, x: float, kind: int,
-    i: int, j: int, m: int, n: int, i2: int, j2: int, m2: int, n2: int,
+    i: int, m: int, n: int, i2: int, j2: int, m2: int, n2: int,
 ) -> float:  # fmt: skip
-    """After how much y the line at x meets the next line: a left bound of its left or a right bound of its right cell."""
+    """After how much y the line at x meets a left bound of its left cell or a right bound of its right cell."""
     own = 0.0
     if kind == _X:
         soonest = vb[j2 + 1] - y - x
@@ -325,9 +325,10 @@ def _meeting(
 
 
 @njit(cache=True, error_model="numpy")
-def _least(
-    xb: Floats, fs: Floats, pp: Floats, px: Floats, pu: Floats, pxu: Floats, vb: Floats, vs: Floats, alpha_u: Floats, beta_u: Floats,
-    rho_u: Floats, alpha_d: Floats, beta_d: Floats, rho_d: Floats, border: Floats, size: Ints, room: Floats,
+def _least(  # noqa: C901  one search, whose parts would each need all of its two dozen arrays
+    xb: Floats, fs: Floats, pp: Floats, px: Floats, pu: Floats, pxu: Floats, vb: Floats, vs: Floats,
+    alpha_u: Floats, beta_u: Floats, rho_u: Floats, alpha_d: Floats, beta_d: Floats, rho_d: Floats,
+    border: Floats, size: Ints, room: Floats,
     y: float, x: float, i: int, j: int,
 ) -> tuple[float, int, int, int, int, int, int, int, int, int, float]:  # fmt: skip
     """The least of stage and value over x at y, searched from a point x; i and j are where its pieces are sought.
@@ -375,10 +376,10 @@ def _least(
 
 @njit(cache=True, error_model="numpy")
 def _walk(s: Stage, y: float, y_end: float, share: float, slope: Floats, edge: Floats, out: int, first: int) -> int:
-    """Pieces of min over x of stage and value, as a function of y from `y` to `y_end`: slopes from `out` on, edges
-    from `first` on (the first of them stands there already).
+    """Pieces of min over x of stage and value, as a function of y from `y` to `y_end`.
 
-    Each piece is stretched by `share` and its slope divided by it: in terms of the energy one step earlier. Returns
+    Slopes are written from `out` on, edges from `first` on (the first of them stands there already). Each piece is
+    stretched by `share` and its slope divided by it: in terms of the energy one step earlier. Returns
     their number, -1 where the walk does not come to its end.
     """
     xb, fs, pp, px, pu, pxu = s.xb, s.fs, s.pp, s.px, s.pu, s.pxu
@@ -398,7 +399,7 @@ def _walk(s: Stage, y: float, y_end: float, share: float, slope: Floats, edge: F
             xb, fs, pp, px, pu, pxu, vb, vs, alpha_u, beta_u, rho_u, alpha_d, beta_d, rho_d, border, size, room,
             near, x, i, j,
         )  # fmt: skip
-        end = near + _meeting(xb, vb, border, nu, nd, near, x, kind, i, j, m, n, i2, j2, m2, n2)
+        end = near + _meeting(xb, vb, border, nu, nd, near, x, kind, i, m, n, i2, j2, m2, n2)
         end = min(end, y_end)
         own = 0.0
         if kind == _E:
@@ -464,7 +465,7 @@ def _add_target(v: Values, first: int, edge: int, count: int, target: float, cos
 
 
 @njit(cache=True)
-def _backward(
+def _backward(  # noqa: C901, PLR0911  each way to fail is a line
     c: Columns, r: Reserve, d: int, dt: float, st: Stages, s: Stage, v: Values, bounds: Floats
 ) -> tuple[int, int, float]:
     """Value after each step, from the last to the first. Returns status, and step and kWh of a conflict."""
@@ -563,10 +564,10 @@ def _forward(
 
 
 @njit(cache=True)
-def _loose(c: Columns, r: Reserve, members: Ints, buy: Floats, sell: Floats, dt: float, a: Backed) -> None:
+def _loose(c: Columns, r: Reserve, members: Ints, price: Floats, dt: float, a: Backed) -> None:
     """A device without a store, alone at the price: all in, at rest, or all out, whichever is cheapest."""
     for d in members:
-        for t in range(buy.shape[0]):
+        for t in range(price.shape[0]):
             up = down = 0.0
             best_up = best_down = -1
             for k in range(r.sustain.shape[0]):
@@ -577,7 +578,9 @@ def _loose(c: Columns, r: Reserve, members: Ints, buy: Floats, sell: Floats, dt:
             low, high = _at(c.p_min, d, t), _at(c.p_max, d, t)
             best, least = low, np.inf
             for p in (low, min(max(0.0, low), high), high):
-                cost = dt * (buy[t] * p + _at(c.cost_plus, d, t) * max(p, 0.0) + _at(c.cost_minus, d, t) * max(-p, 0.0))
+                cost = dt * (
+                    price[t] * p + _at(c.cost_plus, d, t) * max(p, 0.0) + _at(c.cost_minus, d, t) * max(-p, 0.0)
+                )
                 cost -= up * (p - low) + down * (high - p)
                 if cost < least - FLAT:
                     best, least = p, cost
@@ -629,13 +632,14 @@ def back_groups(c: Columns, r: Reserve, g: Groups, buy: Floats, sell: Floats, dt
     v = Values(np.empty(size), np.empty(size + steps + 1), np.zeros(steps, np.int64), np.zeros(steps, np.int64))
     s = Stage(
         np.empty(wide + 1), np.empty(wide), np.empty(wide), np.empty(wide), np.empty(wide), np.empty(wide),
-        np.empty(wide), np.empty(size), np.empty(size), _cones(products), _cones(products), np.zeros(4, np.int64), np.zeros(6), np.zeros((2, wide, products + 2, 4)),
+        np.empty(wide), np.empty(size), np.empty(size), _cones(products), _cones(products), np.zeros(4,
+        np.int64), np.zeros(6), np.zeros((2, wide, products + 2, 4)),
     )  # fmt: skip
     bounds = np.zeros((2, steps))
     for n in range(g.storing.shape[0]):
         members, row, d = g.members[g.first[n] : g.first[n + 1]], g.price[n], g.storing[n]
         if d < 0:
-            _loose(c, r, members, buy[row], sell[row], dt, a)
+            _loose(c, r, members, buy[row], dt, a)
             continue
         _rest_stages(c, members, d, st, bounds[0], bounds[1])
         step, amount = _grid_stages(

@@ -59,6 +59,9 @@ class Coordination:
     """Duals to ask with next."""
     mixed: Mixed | None = None
     asked: int = 0
+    known: list[tuple[Floats, float]] = field(default_factory=list)
+    """Duals that were asked with, and the least that all PODs could pay at their prices, EUR."""
+    begun: float = field(default_factory=perf_counter)
 
     @property
     def gap(self) -> float:
@@ -84,12 +87,12 @@ def begin(coupling: Coupling, area: Ints, first: Floats | None) -> Coordination:
 
 def go_on(state: Coordination, ask: Ask, until: Until, told: Callable[[Round], None] = lambda _round: None) -> None:
     """Rounds of answers and new prices. Integers are left out of the answers."""
-    begun = perf_counter()
     for _ in range(until.rounds):
         answered(state, ask, state.dual, None)
         state.mixed = state.master.solve()
+        state.master.forget(state.mixed)
         number = len(state.rounds) + 1
-        state.rounds.append(Round(number, -state.least_eur, -state.mixed.cost_eur, perf_counter() - begun))
+        state.rounds.append(Round(number, -state.least_eur, -state.mixed.cost_eur, perf_counter() - state.begun))
         told(state.rounds[-1])
         state.dual = STAY * state.centre + (1.0 - STAY) * state.mixed.dual
         if state.gap <= until.gap or perf_counter() > until.deadline:
@@ -101,9 +104,18 @@ def answered(state: Coordination, ask: Ask, dual: Floats, gap: float | None) -> 
     sums = ask(state.master.signal_of(dual), gap)
     state.master.add(state.asked, sums)
     state.asked += 1
+    state.known.append((dual, sums.least_eur))
     least_eur = sums.least_eur + state.master.rest_eur(dual)
     if least_eur > state.least_eur + BETTER * abs(least_eur) or state.asked == 1:
         state.least_eur, state.centre = least_eur, dual
+
+
+def refocus(state: Coordination) -> None:
+    """The best bound and its duals once the portfolio's columns have other limits."""
+    bounds = [least_eur + state.master.rest_eur(dual) for dual, least_eur in state.known]
+    best = int(np.argmax(bounds))
+    state.least_eur, state.centre = bounds[best], state.known[best][0]
+    state.dual = state.centre
 
 
 def first_signal(coupling: Coupling) -> Signal:

@@ -1,4 +1,4 @@
-"""`method="exact"` in the energy market: a price-taker whose PODs do not couple (docs/maths/level2.md).
+"""`method="exact"` where nothing couples PODs: a price-taker with one price of energy (docs/maths/level2.md).
 
 With one price for buying and selling, the portfolio's profit is the sum of the PODs': every POD answers the price with
 its own optimum, and no coordination could do better. The certificate is the sum of the PODs' bounds.
@@ -24,24 +24,15 @@ def respond_to_market(
     workers: Workers = None,
     progress: Progress = silent,
 ) -> Response:
-    """Every POD's best response to the market price.
-
-    Raises InputError where buying and selling prices differ.
-    """
-    require_one_price(prices, portfolio.horizon)
+    """Every POD's best response to the market price, which is one for buying and selling."""
     return respond(portfolio, prices.buy / KWH_PER_MWH, limits=limits, workers=workers, progress=progress)
 
 
-def require_one_price(prices: EnergyPrices, horizon: Horizon) -> None:
-    """Raise InputError where buying and selling prices differ.
-
-    The portfolio settles its net position, which then couples its PODs; and where selling pays more, buying and
-    selling at once has no limit.
-    """
-    if not prices.one_price:
-        dear = prices.sell > prices.buy
-        step = int(np.argmax(dear if dear.any() else prices.sell != prices.buy))
-        why = "profit would have no limit" if dear.any() else "PODs would net each other"
-        value = f"buying at {prices.buy[step]:g} and selling at {prices.sell[step]:g} EUR/MWh: {why}"
-        expected = "one price for both (price_eur_per_mwh) with method 'exact'; method 'virtus' takes different ones"
-        raise InputError(Problem(f"prices at {horizon.times[step].isoformat(timespec='minutes')}", value, expected))
+def ensure_no_arbitrage(prices: EnergyPrices | None, horizon: Horizon) -> None:
+    """Raise InputError where the market pays more for selling than it asks for buying: profit would have no limit."""
+    if prices is None or not (prices.sell > prices.buy).any():
+        return
+    step = int(np.argmax(prices.sell > prices.buy))
+    value = f"buying at {prices.buy[step]:g} and selling at {prices.sell[step]:g} EUR/MWh: profit would have no limit"
+    expected = "a selling price at most as high as the buying price, with method 'exact'"
+    raise InputError(Problem(f"prices at {horizon.times[step].isoformat(timespec='minutes')}", value, expected))

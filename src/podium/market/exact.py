@@ -1,4 +1,4 @@
-"""`method="exact"` where PODs couple: prices, the best mix of answers, and what is sold (docs/maths/coordination.md)."""
+"""`method="exact"` where PODs couple: prices, the best mix, and what is sold (docs/maths/coordination.md)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.compute import Team, Where, Workers, team_of
+from podium.errors import SolverError
 from podium.flex.exclusive import Limits
 from podium.flex.respond import Signal
-from podium.market.coordination import Ask, Coordination, Round, Until, answered, begin, go_on, weights_of
+from podium.market.coordination import Ask, Coordination, Round, Until, answered, begin, go_on, refocus, weights_of
 from podium.market.coupling import Coupling, portfolio_profit_eur
+from podium.market.master import Master, Mixed, Sums
 from podium.market.members import Brief, Members, Part, Settled
-from podium.market.master import Sums
-from podium.market.selling import hold_whole, sell
+from podium.market.selling import hold_offers, hold_whole, sellable
 from podium.portfolio import Portfolio
 
 Floats = NDArray[np.float64]
@@ -32,10 +33,18 @@ SAMPLE_GAP = 5e-3
 SAMPLE_ROUNDS = 60
 PART_PODS = 64
 ROUNDS = 300
+#: Rounds once offers are held that are sold in steps.
+HELD_ROUNDS = 6
 #: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
 WHOLE_ROUNDS = 6
 WHOLE_GAP = 1e-4
 WHOLE_AT = (0.0, 0.5, 1.0)
+#: How often a mix that devices back less than offered is mended, by how much more, and what is no lack, kW.
+MENDS = 5
+MEND_MORE = 1.2
+LACKING_KW = 1e-6
+#: Less than this, kW, is not worth a note where it cannot be sold.
+WORTH_SAYING_KW = 1.0
 
 
 @dataclass(frozen=True)
@@ -104,8 +113,13 @@ def solve_coupled(
         go_on(state, ask, Until(gap, ROUNDS, deadline), told)
         if whole.any():
             _make_whole(task, state, ask, whole, Until(gap, WHOLE_ROUNDS, deadline), told)
+        best, least_eur = state.centre, state.least_eur
+        if hold_offers(state.master, task.coupling):
+            refocus(state)
+            go_on(state, ask, Until(gap, HELD_ROUNDS, deadline))
         sent = (float(np.mean(team.bytes_sent[1:] or [0])), float(np.mean(team.bytes_received[1:] or [0])))
-        return _finished(task, state, team, offsets, whole, late=perf_counter() > deadline, sent=sent)
+        state.centre, state.least_eur = best, least_eur
+        return _finished(task, state, team, offsets, late=perf_counter() > deadline, sent=sent)
 
 
 def _where(workers: Workers, parts: int) -> Where:
@@ -163,23 +177,16 @@ def _make_whole(
     last = state.centre if state.mixed is None else state.mixed.dual
     for share in WHOLE_AT:
         answered(state, ask, (1.0 - share) * state.centre + share * last, max(task.limits.mip_gap, WHOLE_GAP))
-    hold_whole(state.master, task.coupling, whole, left_out)
+    hold_whole(state.master, whole, left_out)
     go_on(state, ask, until, told)
 
 
 def _finished(
-    task: Task, state: Coordination, team: Team[Part], offsets: Ints, whole: Bools, *, late: bool,
-    sent: tuple[float, float],
+    task: Task, state: Coordination, team: Team[Part], offsets: Ints, *, late: bool, sent: tuple[float, float],
 ) -> Found:  # fmt: skip
     """Whole answers chosen, offers rounded, the mix made real, and its money counted."""
     coupling = task.coupling
-    mixed = sell(state.master, coupling)
-    weights = weights_of(state.master, mixed)
-    found = [
-        {cluster - first: chosen for cluster, chosen in weights.items() if first <= cluster < last}
-        for first, last in zip(offsets[:-1], offsets[1:], strict=True)
-    ]
-    settled = Settled.joined(team.ask(partial(_settle, weights=found)))
+    mixed, settled = _settled(task, state, team, offsets)
     offers, dropped = _backed_offers(coupling, settled, [mixed.own[columns] for columns in state.master.layout.offers])
     power = np.stack([settled.net_kw[(task.area == a) & ~task.absent].sum(axis=0) for a in range(len(coupling.areas))])
     misses = mixed.own[state.master.layout.misses]
@@ -187,6 +194,58 @@ def _finished(
         settled, offers, state.master.signal_of(state.centre), state.centre, tuple(state.rounds), state.least_eur,
         portfolio_profit_eur(coupling, power, offers), float(misses.max(initial=0.0)), dropped, late, sent,
     )  # fmt: skip
+
+
+def _settled(task: Task, state: Coordination, team: Team[Part], offsets: Ints) -> tuple[Mixed, Settled]:
+    """The best mix that can be sold, made real: what the devices then lack of an offer, the next mix has more of."""
+    master, coupling = state.master, task.coupling
+    more = np.zeros(master.layout.covered.shape)
+    mixed = master.solve()
+    for _ in range(MENDS):
+        settled = Settled.joined(team.ask(partial(_settle, weights=_by_part(master, mixed, offsets))))
+        lacking = _lacking(coupling, master, mixed, settled)
+        if lacking.max(initial=0.0) <= LACKING_KW:
+            break
+        more += MEND_MORE * lacking
+        mixed = _with_more(coupling, master, mixed, more)
+    return mixed, settled
+
+
+def _lacking(coupling: Coupling, master: Master, mixed: Mixed, settled: Settled) -> Floats:
+    """What the devices back less than is offered, kW (product, 2, step)."""
+    total = settled.backing.sum(axis=2)
+    lacking = np.zeros(total.shape)
+    for k, product in enumerate(coupling.products):
+        sold = product.block >= 0
+        offer = mixed.own[master.layout.offers[k]][product.block[sold]]
+        for side in (0, 1):
+            if product.sides[side]:
+                lacking[k, side, sold] = np.maximum(offer - total[k, side, sold], 0.0)
+    return lacking
+
+
+def _with_more(coupling: Coupling, master: Master, mixed: Mixed, more: Floats) -> Mixed:
+    """A mix with more backing; where there is none, the offers that lack it go one step down."""
+    master.require_more(more)
+    try:
+        return master.solve()
+    except SolverError:
+        for k, product in enumerate(coupling.products):
+            short = np.unique(product.block[(product.block >= 0) & (more[k] > 0).any(axis=0)])
+            for block in short.tolist():
+                kw = float(mixed.own[master.layout.offers[k][block]])
+                less = max(kw - max(product.increment_kw, float(more[k][:, product.block == block].max())), 0.0)
+                master.fix_offers(k, block, sellable(coupling, k, block, less))
+        return master.solve()
+
+
+def _by_part(master: Master, mixed: Mixed, offsets: Ints) -> list[dict[int, list[tuple[int, float]]]]:
+    """Weights of each part's clusters, by their number in the part."""
+    weights = weights_of(master, mixed)
+    return [
+        {cluster - first: chosen for cluster, chosen in weights.items() if first <= cluster < last}
+        for first, last in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+    ]
 
 
 def _settle(part: Part, weights: Sequence[dict[int, list[tuple[int, float]]]]) -> Settled:
@@ -208,17 +267,11 @@ def _backed_offers(
                 default=0.0,
             )
             best = min(kw[block], backed)
-            kw[block] = sellable(best, product.least_kw, product.increment_kw) if not product.required_kw else best
-            if kw[block] == 0.0 < best and best > 1e-3:
+            kw[block] = sellable(coupling, k, block, best)
+            if kw[block] == 0.0 < best and best > WORTH_SAYING_KW:
                 dropped.append(
-                    f"{product.name}, block {block}: {best:.1f} kW are below the least offer of {product.least_kw:g} kW"
+                    f"{product.name}, block {block + 1} of {product.blocks}: {best:.1f} kW are not offered, "
+                    f"since the least offer is {product.least_kw:g} kW"
                 )
         offers.append(kw)
     return tuple(offers), tuple(dropped)
-
-
-def sellable(kw: float, least_kw: float, increment_kw: float) -> float:
-    """The greatest offer of at most `kw` that may be sold, 0 where none."""
-    if increment_kw > 0:
-        kw = np.floor(kw / increment_kw + 1e-9) * increment_kw
-    return float(kw) if kw >= least_kw - 1e-9 and kw > 0 else 0.0

@@ -22,6 +22,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+#: HiGHS' number for the primal simplex: answers are added, so the last basis stays feasible.
+PRIMAL = 4
+#: An answer that no mix took in so many rounds is forgotten.
+IDLE_ROUNDS = 8
+
+
 @dataclass(frozen=True)
 class Sums:
     """Answers of clusters of PODs to one signal."""
@@ -58,7 +64,9 @@ class Master:
         self.layout: Layout = layout_of(coupling)
         self.highs = QuietHighs()
         self.held_eur = coupling.step_hours * float((coupling.held_kw * coupling.known_price).sum())
+        self.highs.setOptionValue("simplex_strategy", PRIMAL)
         self.answers: list[tuple[int, int]] = []
+        self.idle: Ints = np.zeros(0, dtype=np.int64)
         self._load()
 
     @property
@@ -79,6 +87,7 @@ class Master:
             starts.append(starts[-1] + len(rows))
             self.answers.append((cluster, signal_number))
         count = len(chosen)
+        self.idle = np.concatenate((self.idle, np.zeros(count, dtype=np.int64)))
         self.highs.addCols(
             count, np.array(costs), np.zeros(count), np.full(count, highspy.kHighsInf), starts[-1],
             np.array(starts[:-1], dtype=np.int32), np.concatenate(index).astype(np.int32), np.concatenate(values),
@@ -96,6 +105,22 @@ class Master:
         own = self.layout.programme.columns
         cost = float(self.highs.getInfo().objective_function_value)
         return Mixed(cost + self.held_eur, dual[: self.rows], x[own : own + len(self.answers)], x[:own])
+
+    def forget(self, mixed: Mixed) -> None:
+        """Leave out answers that no mix has taken for long: others have been better ever since."""
+        self.idle = np.where(mixed.weights > 0, 0, self.idle + 1)
+        old = np.flatnonzero(self.idle > IDLE_ROUNDS)
+        if not len(old):
+            return
+        basis = self.highs.getBasis()
+        kept = np.setdiff1d(np.arange(len(self.answers)), old)
+        status = list(basis.col_status)
+        first = self.layout.programme.columns
+        self.highs.deleteCols(len(old), (first + old).astype(np.int32))
+        basis.col_status = status[:first] + [status[first + number] for number in kept]
+        self.highs.setBasis(basis)
+        self.answers = [self.answers[number] for number in kept]
+        self.idle = self.idle[kept]
 
     def signal_of(self, dual: Floats) -> Signal:
         """Prices that follow from duals of the portfolio's rows."""
@@ -147,9 +172,17 @@ class Master:
 
     def fix_offers(self, product: int, block: int, kw: float) -> None:
         """Hold an offer at a value."""
+        column = self.layout.offers[product][block]
+        self.lower[column] = self.upper[column] = kw
         self.highs.changeColBounds(int(self.layout.offers[product][block]), kw, kw)
 
-    def hold_answers(self, numbers: Ints, values: Floats) -> None:
+    def require_more(self, more_kw: Floats) -> None:
+        """Backing beyond the offers, kW (product, 2, step), that a mix has to have."""
+        for row, kw in zip(self.layout.covered[more_kw > 0], more_kw[more_kw > 0], strict=True):
+            if row >= 0:
+                self.highs.changeRowBounds(int(row), float(kw), highspy.kHighsInf)
+
+    def hold_answers(self, numbers: Sequence[int], values: Sequence[float]) -> None:
         """Hold the weights of some answers at given values."""
         first = self.layout.programme.columns
         for number, value in zip(numbers, values, strict=True):

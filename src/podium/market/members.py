@@ -132,7 +132,7 @@ class Part:
         mixed.p[:] = np.clip(0.0, store.full("p_min"), store.full("p_max"))
         mixed.p[self.free] = 0.0
         backing = np.zeros((len(self.brief.products), 2, store.devices, store.steps))
-        for number in np.flatnonzero(share.any(axis=1)):
+        for number in [int(used) for used in np.flatnonzero(share.any(axis=1))]:
             weight, kept = share[number, store.pod][:, None], self.kept[number]
             mixed.p[self.free] += weight[self.free] * kept.p
             mixed.aux[self.heated] += weight[self.heated] * kept.aux
@@ -170,7 +170,7 @@ class Part:
         """PODs that mix are dealt out to clusters of their area; those that do not are clusters of their own."""
         whole, area, absent = self.responder.whole, self.brief.area, self.brief.absent
         cluster, areas, alone = np.full(len(area), -1), list[int](), list[bool]()
-        for a in np.unique(area[~absent]).tolist():
+        for a in [int(found) for found in np.unique(area[~absent])]:
             mixing = np.flatnonzero(~absent & ~whole & (area == a))
             count = min(len(mixing), max(1, round(self.brief.clusters * len(mixing) / len(area))))
             if count:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import highspy
 import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import SolverError
-from podium.flex.highs import QuietHighs
 from podium.market.coupling import Coupling
 from podium.market.master import Master, Mixed
 
@@ -15,76 +13,96 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: The search for the best whole answers and offers ends after this time, s, or at this relative gap.
-SECONDS = 20.0
-GAP = 1e-4
+#: So many other choices are tried, one by one, for answers that are whole and for offers in steps.
+TRIES = 60
 
 
-def hold_whole(master: Master, coupling: Coupling, whole: Bools, left_out: int) -> None:
-    """Hold one answer of each cluster that is `whole`, by a mixed-integer programme over the answers so far.
+def hold_whole(master: Master, whole: Bools, left_out: int) -> None:
+    """Hold one answer of each cluster that is `whole`: the one with most weight, unless another proves better.
 
-    Its first `left_out` answers left integers out, so they cannot be taken.
+    The first `left_out` answers left integers out, so those of whole clusters cannot be taken.
     """
     of_whole = [number for number, (cluster, _) in enumerate(master.answers) if whole[cluster]]
-    chosen = np.array([number for number in of_whole if number >= left_out], dtype=np.int64)
-    barred = np.array([number for number in of_whole if number < left_out], dtype=np.int64)
-    master.hold_answers(barred, np.zeros(len(barred)))
-    x = _searched(master, coupling, chosen, [])
-    master.hold_answers(chosen, np.round(x[master.layout.programme.columns + chosen]))
+    barred = [number for number in of_whole if number < left_out]
+    master.hold_answers(barred, [0.0] * len(barred))
+    choices: dict[int, list[int]] = {}
+    for number in of_whole:
+        if number >= left_out:
+            choices.setdefault(master.answers[number][0], []).append(number)
+    weights = master.solve().weights
+    taken = {cluster: max(numbers, key=lambda n: (weights[n], -n)) for cluster, numbers in choices.items()}
+    for cluster, numbers in choices.items():
+        _hold(master, numbers, taken[cluster])
+    best, tries = _cost(master), TRIES
+    for cluster, numbers in choices.items():
+        for other in numbers:
+            if other == taken[cluster] or tries == 0:
+                continue
+            tries -= 1
+            _hold(master, numbers, other)
+            cost = _cost(master)
+            if cost < best - 1e-9 * abs(best):
+                best, taken[cluster] = cost, other
+            else:
+                _hold(master, numbers, taken[cluster])
 
 
-def sell(master: Master, coupling: Coupling) -> Mixed:
-    """The best mix whose offers are multiples of their increments and not below their least."""
-    stepped = [
-        (k, b)
+def _hold(master: Master, numbers: list[int], taken: int) -> None:
+    master.hold_answers(numbers, [float(number == taken) for number in numbers])
+
+
+def _cost(master: Master) -> float:
+    """EUR of the best mix, inf where there is none."""
+    try:
+        return master.solve().cost_eur
+    except SolverError:
+        return float("inf")
+
+
+def hold_offers(master: Master, coupling: Coupling) -> bool:
+    """Hold offers that are sold in steps at multiples of their increments and not below their least.
+
+    All are first rounded down; then those that were cut most are tried one step higher. False where none is in steps.
+    """
+    wanted = {(k, b): kw for k, b, kw in _stepped(master, coupling, master.solve())}
+    if not wanted:
+        return False
+    taken = {place: sellable(coupling, *place, kw) for place, kw in wanted.items()}
+    for place, kw in taken.items():
+        master.fix_offers(*place, kw)
+    best = _cost(master)
+    by_cut = sorted(wanted, key=lambda place: (taken[place] - wanted[place], place))
+    for place in by_cut[:TRIES]:
+        k, b = place
+        product = coupling.products[k]
+        higher = max(taken[place] + product.increment_kw, product.least_kw)
+        if higher > product.most_kw[b] or higher <= taken[place] or wanted[place] <= taken[place] + 1e-6:
+            continue
+        master.fix_offers(k, b, higher)
+        cost = _cost(master)
+        if cost < best - 1e-9 * abs(best):
+            best, taken[place] = cost, higher
+        else:
+            master.fix_offers(k, b, taken[place])
+    return True
+
+
+def _stepped(master: Master, coupling: Coupling, mixed: Mixed) -> list[tuple[int, int, float]]:
+    """Offers that are sold in steps or not below a least one: product, block, kW wanted."""
+    return [
+        (k, b, float(mixed.own[master.layout.offers[k][b]]))
         for k, product in enumerate(coupling.products)
         for b in range(product.blocks)
         if (product.increment_kw > 0 or product.least_kw > 0) and not product.required_kw
     ]
-    if stepped:
-        x = _searched(master, coupling, np.zeros(0, dtype=np.int64), stepped)
-        for k, b in stepped:
-            master.fix_offers(k, b, _rounded(coupling, k, b, x[master.layout.offers[k][b]]))
-    return master.solve()
 
 
-def _searched(master: Master, coupling: Coupling, whole: Ints, stepped: list[tuple[int, int]]) -> Floats:
-    """Branch and bound over whole answers and offers in steps."""
-    first = master.layout.programme.columns
-    highs = QuietHighs()
-    highs.passModel(master.highs.getLp())
-    for number in whole:
-        highs.changeColIntegrality(int(first + number), highspy.HighsVarType.kInteger)
-        highs.changeColBounds(int(first + number), 0.0, 1.0)
-    for k, b in stepped:
-        _in_steps(highs, int(master.layout.offers[k][b]), coupling, k, b)
-    highs.setOptionValue("time_limit", SECONDS)
-    highs.setOptionValue("mip_rel_gap", GAP)
-    highs.run()
-    if highs.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        raise SolverError("no choice of whole answers and offers was found in time")
-    return np.array(highs.getSolution().col_value)
-
-
-def _in_steps(highs: QuietHighs, column: int, coupling: Coupling, k: int, b: int) -> None:
-    """An offer of 0, or of at least the least and a multiple of the increment: semi-continuous or integer."""
+def sellable(coupling: Coupling, k: int, b: int, kw: float) -> float:
+    """The greatest offer of product k in block b of at most `kw` that may be sold, kW; 0 where none."""
     product = coupling.products[k]
-    most = float(min(product.most_kw[b], coupling.most_kw))
-    least = product.least_kw
-    switch = highs.getNumCol()
-    highs.addCol(0.0, 0.0, 1.0, 0, np.zeros(0, dtype=np.int32), np.zeros(0))
-    highs.changeColIntegrality(switch, highspy.HighsVarType.kInteger)
-    pair = np.array([column, switch], dtype=np.int32)
-    highs.addRow(-highspy.kHighsInf, 0.0, 2, pair, np.array([1.0, -most]))
-    highs.addRow(0.0, highspy.kHighsInf, 2, pair, np.array([1.0, -least]))
+    kw = min(kw, float(product.most_kw[b]))
+    if product.required_kw > 0:
+        return kw
     if product.increment_kw > 0:
-        steps = highs.getNumCol()
-        highs.addCol(0.0, 0.0, np.floor(most / product.increment_kw), 0, np.zeros(0, dtype=np.int32), np.zeros(0))
-        highs.changeColIntegrality(steps, highspy.HighsVarType.kInteger)
-        pair = np.array([column, steps], dtype=np.int32)
-        highs.addRow(0.0, 0.0, 2, pair, np.array([1.0, -product.increment_kw]))
-
-
-def _rounded(coupling: Coupling, k: int, b: int, kw: float) -> float:
-    increment = coupling.products[k].increment_kw
-    return float(np.round(kw / increment) * increment) if increment > 0 else float(kw)
+        kw = float(np.floor(kw / product.increment_kw + 1e-9) * product.increment_kw)
+    return kw if kw >= product.least_kw - 1e-9 and kw > 0 else 0.0

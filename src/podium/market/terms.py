@@ -117,3 +117,16 @@ class Market:
     """Who takes over in real time what another device does not deliver."""
     priority: tuple[str, ...] = ()
     """Kinds of devices, or device ids, in the order in which they take over where `takeover` is `priority`."""
+
+    def unit_of(self, steps: int, step_minutes: int) -> Ints:
+        """Market time unit of each step, from 0. Shape (step,)."""
+        per_unit = max((self.time_unit_minutes or step_minutes) // step_minutes, 1)
+        return np.asarray(np.arange(steps) // per_unit)
+
+    @property
+    def sells(self) -> bool:
+        """True where there is something to plan even without an energy market."""
+        limited = any(group.limits.binding for group in self.groups)
+        limited = limited or (self.limits is not None and self.limits.binding)
+        held = self.headroom_up_kw > 0 or self.headroom_down_kw > 0
+        return bool(self.reserves) or held or limited or self.peak_eur_per_kw > 0

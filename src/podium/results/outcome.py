@@ -23,6 +23,8 @@ class Promise:
     result: VirtusResult
     undelivered_max: Undelivered
     undelivered_min: Undelivered
+    delivered_eur: float
+    """What the same formula pays for what the devices can deliver of both bounds."""
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from podium.flexstore import Floats
+from podium.market.coupling import KW_PER_MW
 from podium.market.plan import Plan
 from podium.results.outcome import Outcome
 from podium.version import __version__
@@ -48,7 +50,8 @@ def summary_of(result: Outcome) -> dict[str, Any]:
         "virtus": _virtus(result),
         "check": {"violations": result.check.count, "max_violation_kw": result.check.max_violation_kw},
         "undelivered_kwh": float(left),
-        "notices": [*study.notices, *_late_notices(result)],
+        "worth": _worth(result),
+        "notices": [*study.notices, *(plan.notices if plan else ()), *_late_notices(result)],
     }
 
 
@@ -75,6 +78,9 @@ def _level2(plan: Plan | None) -> dict[str, Any]:
         "bound_eur": None if certificate is None else certificate.bound_eur,
         "gap": None if certificate is None else certificate.gap,
         "seconds": plan.seconds,
+        **{f.name: getattr(plan.money, f.name) for f in fields(plan.money)},
+        "rounds": 0 if certificate is None else len(certificate.rounds),
+        "offers_mw": {name: (kw / KW_PER_MW).tolist() for name, kw in plan.offers_kw.items()},
     }
 
 
@@ -99,8 +105,35 @@ def _virtus(result: Outcome) -> dict[str, Any] | None:
     }
 
 
-def certificate_of(summary: dict[str, Any]) -> dict[str, Any]:
+def _worth(result: Outcome) -> dict[str, Any] | None:
+    """What the pool is worth, EUR: the plan, each POD alone at its tariff, and what the reference method promises."""
+    if result.plan is None:
+        return None
+    alone = -float(result.local.baseline.cost_eur.sum())
+    promised = result.promise
+    return {
+        "plan_eur": result.plan.profit_eur,
+        "alone_eur": alone,
+        "reference_promise_eur": None if promised is None else promised.result.profit_eur,
+        "reference_delivered_eur": None if promised is None else promised.delivered_eur,
+    }
+
+
+def certificate_of(result: Outcome, summary: dict[str, Any]) -> dict[str, Any]:
     """The content of certificate.json: profit, bound and gap, and how they came about round by round."""
-    certificate = {key: summary["level2"][key] for key in ("method", "profit_eur", "bound_eur", "gap")}
-    proven = {"round": 1, "bound_eur": certificate["bound_eur"], "profit_eur": certificate["profit_eur"]}
-    return certificate | {"rounds": [] if certificate["gap"] is None else [proven]}
+    written = {key: summary["level2"][key] for key in ("method", "profit_eur", "bound_eur", "gap")}
+    certificate = None if result.plan is None else result.plan.certificate
+    rounds = () if certificate is None else certificate.rounds
+    return written | {
+        "rounds": [
+            {
+                "round": number + 1,
+                "bound_eur": told.bound_eur,
+                "profit_eur": told.profit_eur,
+                "gap": told.gap,
+                "seconds": told.seconds,
+            }
+            for number, told in enumerate(rounds)
+        ],
+        "worth": summary["worth"],
+    }

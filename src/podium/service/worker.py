@@ -21,6 +21,7 @@ from podium import engine, load_study
 from podium.compute import Progress
 from podium.engine import Result
 from podium.errors import InputError, Problem
+from podium.market.coordination import Round
 from podium.service import jobs, level1
 from podium.service.installation import Installation, opened
 from podium.service.jobs import Job
@@ -115,14 +116,14 @@ def _result(place: Installation, job: Job, study: Study, phase: Teller) -> Resul
         local = None if job.local_run is None else level1.kept(place.run_folder(job.local_run))
         if local is None:
             raise InputError(Problem("local_run", "its level 1 is gone, or of another version", "a new local run"))
-        return engine.run(study, workers=workers, phase=phase, local=local)
+        return engine.run(study, workers=workers, phase=phase, local=local, told=phase.round)
     local = level1.kept(place.run_folder(job.run))
     if local is None:
         local = engine.level1(study, workers=workers, phase=phase)
         level1.keep(place.run_folder(job.run), local)
     if job.kind == "local":
         return engine.level1_result(study, local, phase=phase)
-    return engine.run(study, workers=workers, phase=phase, local=local)
+    return engine.run(study, workers=workers, phase=phase, local=local, told=phase.round)
 
 
 def with_options(study: Study, job: Job) -> Study:
@@ -152,6 +153,12 @@ class Teller:
         self.phase, self.done = phase, 0
         self._tell([("phase", phase)])
         return self._advanced
+
+    def round(self, done: Round) -> None:
+        """A round of level 2 is over, and the next begins with the first POD."""
+        self.done = 0
+        money = f"bound {done.bound_eur:.2f} EUR, profit {done.profit_eur:.2f} EUR, gap {done.gap:.2%}"
+        self._tell([("round", f"round {done.number}: {money}")])
 
     def _advanced(self, pods: int) -> None:
         self.done += pods

@@ -19,6 +19,7 @@ EXAMPLES = {
     "one-home": "One home with PV and a battery on a summer day: small enough to read",
     "dst-days": "Six PODs over the days on which the clocks change: 23 h, and 25 h in the folder `autumn`",
     "it-north-200": "200 mixed PODs in Northern Italy on 2018-03-13, with the prices of that day",
+    "it-north-afrr": "The same 200 PODs, which sell aFRR and keep limits of the whole portfolio",
 }
 """Name -> what it shows."""
 
@@ -29,6 +30,7 @@ def write_example(name: str, directory: str | Path) -> Path:
         "one-home": _one_home,
         "dst-days": _dst_days,
         "it-north-200": lambda folder: _write(it_north_200(), folder),
+        "it-north-afrr": _it_north_afrr,
     }
     if name not in makers:
         raise InputError(Problem("example", repr(name), f"one of {listed(EXAMPLES)}"))
@@ -86,6 +88,38 @@ def _one_home(folder: Path) -> None:
     )
     _write(draft, folder)
     (folder / SPEC_FILE).write_text(ONE_HOME, encoding="utf-8")
+
+
+IT_NORTH_AFRR = """\
+# The 200 PODs of it-north-200 sell automatic frequency restoration reserve beside their energy.
+{spec}
+market:
+  settlement: market     # the net position of all PODs together, at the prices above
+  limits:                # alone at the market price, the portfolio draws up to 5,900 kW and feeds in up to 21,300 kW
+    withdrawal_max_kw: 3500
+    injection_max_kw: 12000
+  reserve:
+    - preset: eu-afrr    # afrr-up and afrr-down in six 4-hour blocks, from 1 MW in steps of 1 MW, held for 1 h
+      availability_eur_per_mw_h: afrr.csv   # a row per block, a column per product; made-up prices
+"""
+AFRR_EUR_PER_MW_H = {
+    "afrr-up": (6.5, 9.0, 7.0, 6.0, 12.0, 8.5),
+    "afrr-down": (11.0, 8.0, 9.5, 13.0, 6.0, 8.0),
+}
+"""Product -> availability price of each 4-hour block of the day: plausible, and made up."""
+
+
+def _it_north_afrr(folder: Path) -> None:
+    draft = it_north_200()
+    draft.name = "Northern Italy, 200 PODs with aFRR"
+    _write(draft, folder)
+    starts = pd.date_range(draft.horizon.start, periods=6, freq="4h")
+    prices = pd.DataFrame({"time": [start.isoformat() for start in starts], **AFRR_EUR_PER_MW_H})
+    prices.to_csv(folder / "afrr.csv", index=False, lineterminator="\n")
+    spec = (folder / SPEC_FILE).read_text(encoding="utf-8").rstrip()
+    (folder / SPEC_FILE).write_text(IT_NORTH_AFRR.format(spec=spec), encoding="utf-8")
+    with (folder / "SOURCES.md").open("a", encoding="utf-8") as file:
+        file.write("\nThe availability prices in `afrr.csv` are made up.\n")
 
 
 def _dst_days(folder: Path) -> None:

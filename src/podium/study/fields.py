@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from podium.devices import KINDS
 from podium.devices.device import Spec, specs
 from podium.portfolio import Pod
+from podium.study.market_schema import GroupKeys, MarketKeys, ReserveKeys
 from podium.study.schema import Options, StudyFile, study_schema
 
 PAGE, SCHEMA = "study-files.md", "study.schema.json"
@@ -31,10 +32,20 @@ _TEXT = {
 _SECTION = re.compile(r"(<!-- fields: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
+KEYS: dict[str, type[BaseModel]] = {
+    "study": StudyFile,
+    "options": Options,
+    "market": MarketKeys,
+    "groups": GroupKeys,
+    "reserve": ReserveKeys,
+}
+"""Tables of keys of study.yaml on the page."""
+
+
 def section(name: str) -> str:
-    """What stands between the marks of one table of the page: "study", "options", "pod" or a kind of device."""
-    if name in ("study", "options"):
-        return _key_table(StudyFile if name == "study" else Options)
+    """What stands between the marks of one table of the page: one of KEYS, "pod" or a kind of device."""
+    if name in KEYS:
+        return _key_table(KEYS[name])
     model: type[BaseModel] = Pod if name == "pod" else KINDS[name]
     return f"{inspect.cleandoc(model.__doc__ or '')}\n\n{_field_table(model)}"
 

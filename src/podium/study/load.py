@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,13 +18,16 @@ from podium.market.prices import EnergyPrices
 from podium.market.terms import Market
 from podium.portfolio import Pod, Portfolio
 from podium.profiles import Profiles
+from podium.study.cells import read_numbers
+from podium.study.file_ref import FileRef
 from podium.study.limits import LIMITS, Limits
+from podium.study.market import Floats, MarketReader, market_profiles, price_problems
 from podium.study.moments import Clock
 from podium.study.rows import Rows, id_problems, judged, moved_chargers, owners, pod_rules, read_rows
-from podium.study.schema import SPEC_FILE, FileRef, Options, SpecFile, StudyFile, read_spec
+from podium.study.schema import SPEC_FILE, Options, SpecFile, StudyFile, read_spec
 from podium.study.series import TIME, read_series
-from podium.study.tables import TableFile, open_table
-from podium.study.wording import is_missing, one_of
+from podium.study.tables import Table, TableFile, open_table
+from podium.study.wording import each, is_missing, one_of
 
 PRICE = "price_eur_per_mwh"
 BUY, SELL, PRODUCTION = "buy_eur_per_mwh", "sell_eur_per_mwh", "production_eur_per_mwh"
@@ -65,11 +68,13 @@ def load_study(path: Path | str, limits: Limits = LIMITS) -> Study:
     spec_path = _spec_path(Path(path))
     loading = _Loading(spec_path.parent, read_spec(spec_path, limits), limits)
     spec = loading.spec
+    portfolio = prices = None
     with loading.noting():
         portfolio = loading.portfolio()
     with loading.noting():
         prices = loading.prices()
-    if loading.problems:
+    market = loading.market(portfolio)
+    if loading.problems or portfolio is None:
         raise InputError(loading.problems)
     return Study(
         spec.name,
@@ -78,6 +83,7 @@ def load_study(path: Path | str, limits: Limits = LIMITS) -> Study:
         options=spec.options,
         folder=spec_path.parent,
         notices=tuple(loading.notices),
+        market=market,
     )
 
 
@@ -98,6 +104,8 @@ class _Loading:
     limits: Limits
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    market_series: dict[str, Floats] = field(default_factory=dict)
+    """Profiles that the key `market` names."""
 
     @property
     def spec(self) -> StudyFile:
@@ -116,6 +124,10 @@ class _Loading:
             yield
         except InputError as error:
             self.problems.extend(error.problems)
+
+    def where(self, *key: str | int) -> str:
+        """Place of a key of study.yaml."""
+        return self.said.where(*key)
 
     def open(self, ref: FileRef, *key: str | int) -> TableFile:
         """The file of a key of study.yaml."""
@@ -166,16 +178,25 @@ class _Loading:
     def _resolved(self, tables: list[Rows]) -> Profiles:
         """Read the profiles that the tables name, and put their rows in place of the names."""
         used: set[str] = set().union(*(rows.profile_names() for rows in tables))
+        wanted = market_profiles(self.spec.market)
         before = len(self.problems)
-        profiles, available = self._profiles(used)
+        profiles, available = self._profiles(used | set(wanted))
         if len(self.problems) > before:  # a file is at fault; go on as if it held what is asked for
-            available = list(used)
+            available = list(used | set(wanted))
             profiles = Profiles(tuple(available), np.ones((len(available), self.horizon.steps)))
         sources = " or ".join(ref.source for ref in self.spec.profiles)
         files = f"a column of {sources}" if sources else f"a file with it under 'profiles' in {SPEC_FILE}"
+        own = profiles.take(np.flatnonzero([name in used for name in profiles.names]))
         for rows in tables:
-            rows.resolve(profiles, available, files)
-        return profiles
+            rows.resolve(own, available, files)
+        rows_by_name = zip(profiles.names, profiles.values, strict=True)
+        self.market_series = {name: row for name, row in rows_by_name if name in wanted}
+        self.problems += [
+            Problem(self.where(*key), f"{key[-1]} {name!r} is not among the profiles", _among(files, name, available))
+            for name, key in wanted.items()
+            if name not in available
+        ]
+        return own
 
     def _profiles(self, used: set[str]) -> tuple[Profiles, list[str]]:
         """The used columns of all profile files, in the order of the files, and the names of all columns."""
@@ -203,13 +224,54 @@ class _Loading:
         file = self.open(ref, "prices")
         _refuse_without_time(file)
         names = _price_columns(file)
-        values, _ = read_series(file, names, self.horizon, self.clock(ref))
+        values, table = read_series(file, names, self.horizon, self.clock(ref))
         by_name = dict(zip(names, values, strict=True))
         buy = by_name.get(PRICE, by_name.get(BUY))
         sell = by_name.get(PRICE, by_name.get(SELL))
         if buy is None or sell is None:
             raise AssertionError("columns were checked")
-        return EnergyPrices(buy, sell, by_name.get(PRODUCTION, np.zeros_like(buy)))
+        found = EnergyPrices(buy, sell, by_name.get(PRODUCTION, np.zeros_like(buy)))
+        if self.spec.options.method == "exact" and self.spec.market.settlement != "retail":
+            self.problems += _arbitrage(table, names)
+        where = self.where("market", "time_unit_minutes")
+        self.problems += price_problems(found, self.spec.market, self.horizon, where)
+        return found
+
+    def market(self, portfolio: Portfolio | None) -> Market:
+        """What the portfolio meets beside prices; without a portfolio, what names its parts is not checked."""
+        keys = self.spec.market
+        if portfolio is None:
+            groups: set[str] = {group.group for group in keys.groups}
+            members: set[str] = set(keys.priority)
+        else:
+            groups = set(portfolio.columns["group"]) - {""}
+            members = {str(name) for table in portfolio.devices.values() for name in table.ids}
+        reader = MarketReader(keys, self, self.market_series, groups, members)
+        market = reader.market()
+        self.problems += reader.problems
+        self.notices += reader.notices
+        if keys.settlement == "both" and self.spec.prices is None:
+            where = self.where("market", "settlement")
+            self.problems.append(Problem(where, "settlement 'both' without market prices", "a file under 'prices'"))
+        return market
+
+
+def _among(files: str, name: str, available: Collection[str]) -> str:
+    return f"{files}: {one_of(name, available)}" if available else files
+
+
+def _arbitrage(table: Table, names: list[str]) -> list[Problem]:
+    """Rows in which selling pays more than buying costs."""
+    if SELL not in names:
+        return []
+    sell, buy = (read_numbers(table, name)[0] for name in (SELL, BUY))
+    expected = "a selling price at most as high as the buying price (profit would have no limit), or method 'virtus'"
+    return each(
+        np.flatnonzero(sell > buy),
+        table.where,
+        lambda row: f"selling at {sell[row]:g} and buying at {buy[row]:g} EUR/MWh",
+        expected,
+    )
 
 
 def _profiles_elsewhere(file: TableFile, home: Mapping[str, str]) -> list[Problem]:

@@ -13,31 +13,29 @@ import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    GetJsonSchemaHandler,
     ValidationError,
     create_model,
-    model_validator,
 )
-from pydantic_core import CoreSchema, ErrorDetails
+from pydantic_core import ErrorDetails
 
 from podium.devices import KINDS
 from podium.errors import InputError, Problem
 from podium.horizon import Horizon, zone_of
+from podium.study.file_ref import STRICT, FileRef
 from podium.study.limits import LIMITS, Limits
+from podium.study.market_schema import MarketKeys, part_of_market
 from podium.study.place import refuse_large
 from podium.study.wording import is_missing, one_of
 
 SPEC_FILE = "study.yaml"
 KeyPath = tuple[str | int, ...]
-_STRICT = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Options(BaseModel):
     """How a study is optimised."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     method: Literal["exact", "virtus"] = "exact"
     """Level 2: `exact`, or the reference method `virtus`."""
@@ -47,47 +45,16 @@ class Options(BaseModel):
     """Longest time for one POD whose problem has integers, s; the best schedule found by then counts."""
     mip_gap: float = Field(default=1e-6, ge=0, le=1)
     """Relative gap at which such a problem counts as solved."""
-
-
-class FileRef(BaseModel):
-    """A table: a file name ("pv.csv", "book.xlsx#pv"), or the same with its options."""
-
-    model_config = _STRICT
-
-    file: str = Field(min_length=1)
-    """Name inside the study folder: .csv, .parquet or .xlsx."""
-    sheet: str | None = None
-    """Sheet of an Excel file (its only one where absent)."""
-    local_times: bool = False
-    """True where times are wall-clock times of the study's time zone, without an offset."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        file, mark, sheet = value.partition("#")
-        return {"file": file, "sheet": sheet} if mark and is_excel(file) else {"file": value}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string", "minLength": 1}, handler(core)]}
-
-    @property
-    def source(self) -> str:
-        """The name in error messages."""
-        return self.file if self.sheet is None else f"{self.file}#{self.sheet}"
-
-
-def is_excel(name: str) -> bool:
-    """True for the suffixes of Excel workbooks."""
-    return name.lower().endswith((".xlsx", ".xlsm"))
+    gap: float = Field(default=0.005, ge=0, le=1)
+    """Level 2 ends when its plan is certified to lie within this share of the best possible."""
+    portfolio_time_limit_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    """Longest time for the coordination of level 2, s; the best plan by then counts."""
 
 
 class _DeviceFiles(BaseModel):
     """Kind of device -> its table."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
 
 DeviceFiles: type[_DeviceFiles] = create_model(
@@ -111,7 +78,7 @@ FileRefs = Annotated[
 class StudyFile(BaseModel):
     """Everything that study.yaml says."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     name: str = Field(min_length=1)
     """Title of the study."""
@@ -133,6 +100,8 @@ class StudyFile(BaseModel):
     """Time series that the tables refer to: a file or a list of files."""
     prices: FileRef | None = None
     """Market prices, EUR/MWh."""
+    market: MarketKeys = MarketKeys()
+    """Who is billed where, limits of the whole portfolio, and the reserve that it sells, see below."""
     options: Options = Options()
     """How the study is optimised, see below."""
 
@@ -299,7 +268,12 @@ def _in_words(found: ErrorDetails, lines: Mapping[KeyPath, int]) -> Problem:
         return Problem(_where(at, lines), value, one_of(str(at[-1]), _known(at[:-1]), most=20))
     if found["type"] == "missing":
         return Problem(_where(at[:-1], lines), is_missing(key), f"a line '{at[-1]}: ...'")
-    expected = found["msg"].removeprefix("Input should be ").replace("valid string", "text (in quotes if need be)")
+    expected = (
+        found["msg"]
+        .removeprefix("Value error, ")
+        .removeprefix("Input should be ")
+        .replace("valid string", "text (in quotes if need be)")
+    )
     value = "empty" if found["input"] is None else repr(found["input"])
     return Problem(_where(at, lines), f"{key} {value}", expected)
 
@@ -314,6 +288,8 @@ def _known(at: KeyPath) -> list[str]:
     """The keys that may stand at a place of study.yaml."""
     if not at:
         return list(StudyFile.model_fields)
+    if at[0] == "market":
+        return list(part_of_market(at).model_fields)
     models: dict[str | int, type[BaseModel]] = {"options": Options, "devices": DeviceFiles}
     model = models.get(at[0], FileRef) if len(at) == 1 else FileRef
     return list(model.model_fields)

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from podium.errors import InputError, Problem, listed
+from podium.study.file_ref import FileRef, is_excel
 from podium.study.limits import Limits
 from podium.study.place import file_inside, megabytes
-from podium.study.schema import FileRef, is_excel
 from podium.study.wording import each, one_of
 
 _CSV_BLOCK_BYTES = 8 << 20

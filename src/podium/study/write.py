@@ -26,6 +26,7 @@ from podium.profiles import Profiles
 from podium.study.load import BUY, PRICE, PRODUCTION, SELL, Study
 from podium.study.schema import SPEC_FILE, spec_of
 from podium.study.series import TIME
+from podium.study.write_market import WrittenMarket, written_market
 
 Format = Literal["csv", "parquet"]
 
@@ -35,8 +36,8 @@ class StudyParts:
     """A study as frames, with the columns of docs/study-files.md.
 
     `spec` holds the keys of study.yaml but for the file names: name, time_zone, start, days or hours, step_minutes,
-    options. Times (column `time` or the index of `profiles` and `prices`, and the moments of devices) are time-zone
-    aware or text.
+    market, options. `tables` are those that its key `market` names as `file`: file name without suffix -> frame. Times
+    (column `time` or the index of `profiles` and `prices`, and the moments of devices) are time-zone aware or text.
     """
 
     spec: Mapping[str, Any]
@@ -44,12 +45,13 @@ class StudyParts:
     devices: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     profiles: pd.DataFrame | None = None
     prices: pd.DataFrame | None = None
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """File name without suffix -> frame with all that the file holds as columns."""
         series = {"profiles": self.profiles, "prices": self.prices}
         timed = {name: _with_time(frame) for name, frame in series.items() if frame is not None}
-        return {"pods": self.pods, **self.devices, **timed}
+        return {"pods": self.pods, **self.devices, **timed, **self.tables}
 
 
 def write_study(study: Study | StudyParts, folder: Path | str, file_format: Format = "csv") -> Path:
@@ -100,14 +102,28 @@ _Dumper.yaml_implicit_resolvers = {
 
 def _spec(parts: StudyParts, file_format: Format) -> tuple[str, str]:
     """Text of study.yaml, and the study's time zone."""
-    content = {key: value for key, value in parts.spec.items() if key != "options"}
+    content = {key: value for key, value in parts.spec.items() if key not in ("market", "options")}
     content["pods"] = f"pods.{file_format}"
     content["devices"] = {kind: f"{kind}.{file_format}" for kind in parts.devices}
     content |= {name: f"{name}.{file_format}" for name in ("profiles", "prices") if getattr(parts, name) is not None}
+    if "market" in parts.spec:
+        content["market"] = _with_suffix(parts.spec["market"], parts.tables, file_format)
     content |= {key: parts.spec[key] for key in ("options",) if key in parts.spec}
     spec = spec_of(content)
     spec.horizon()
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True), spec.time_zone
+
+
+def _with_suffix(value: Any, tables: Mapping[str, pd.DataFrame], file_format: Format) -> Any:
+    """Keys of the market whose tables are named as their files."""
+    if isinstance(value, Mapping):
+        return {
+            key: f"{inner}.{file_format}"
+            if key == "file" and inner in tables
+            else _with_suffix(inner, tables, file_format)
+            for key, inner in value.items()
+        }
+    return [_with_suffix(inner, tables, file_format) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _with_time(frame: pd.DataFrame) -> pd.DataFrame:
@@ -141,16 +157,20 @@ def parts_of(study: Study) -> StudyParts:
     for kind, table in portfolio.devices.items():
         keys = {"device": table.ids, "pod": portfolio.ids[table.pod]}
         devices[kind] = pd.DataFrame(keys | _fields(specs(table.kind), table.columns, portfolio))
-    profiles = _profile_frame(portfolio.profiles, portfolio.horizon) if portfolio.profiles.names else None
+    market = written_market(study.market, portfolio.horizon, portfolio.profiles.names)
+    profiles = _profile_frame(portfolio.profiles, portfolio.horizon).assign(**market.profiles)
     prices = _price_frame(study.prices, portfolio.horizon) if study.prices is not None else None
-    return StudyParts(_spec_keys(study), pods, devices, profiles, prices)
+    spec = _spec_keys(study, market)
+    return StudyParts(spec, pods, devices, profiles if len(profiles.columns) else None, prices, market.tables)
 
 
-def _spec_keys(study: Study) -> dict[str, Any]:
+def _spec_keys(study: Study, market: WrittenMarket) -> dict[str, Any]:
     horizon = study.horizon
     keys: dict[str, Any] = {"name": study.name, "time_zone": horizon.time_zone}
     keys |= _span(horizon)
     keys["step_minutes"] = horizon.step_minutes
+    if market.keys:
+        keys["market"] = market.keys
     options = study.options.model_dump(exclude_defaults=True)
     return keys | ({"options": options} if options else {})
 

@@ -1,0 +1,198 @@
+"""Judge what a run sells: bids, what backs them, limits of the whole, money and shares, by the files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from podium.checking.backing import Backing
+from podium.checking.bids import BID_COLUMNS, Bids, bids_of, check_curves, units_of
+from podium.checking.case import LEAST_EUR, MONEY_TOLERANCE, Case
+from podium.checking.earnings import Earnings, earnings_of
+from podium.checking.judge import check_equal
+from podium.checking.limits import Floats
+from podium.checking.money import device_cost_eur
+from podium.checking.offers import check_backed, check_offers, check_portfolio_limits
+from podium.checking.report import CheckReport, Findings
+from podium.checking.reserve import check_reserve
+from podium.checking.results_folder import number_of, optional_table, steps_of
+from podium.market.terms import Market
+
+RESERVE_COLUMNS = ("device", "product", "direction", "time", "backed_kw")
+SHARE_PARTS = ("energy_eur", "reserve_eur", "retail_eur", "device_eur", "limits_eur")
+SHARE_COLUMNS = ("pod", *SHARE_PARTS, "contribution_eur")
+
+
+def check_market(case: Case, market: Market, folder: Path, absent: Sequence[str]) -> CheckReport:
+    """All that level 2 says beside its schedule. The reference method sells nothing, so nothing of the kind is asked.
+
+    `absent` names PODs without a schedule.
+    """
+    method = number_of(case.results.summary, "level2", "method")
+    terms = market if method == "exact" else Market()
+    if case.prices is None and method is None:
+        return CheckReport((), 0, 0.0)
+    bids = _bids(case, terms, folder)
+    reports = [_sold(case, terms, bids, _backing(case, folder), absent)] if method == "exact" else []
+    earned = earnings_of(
+        case.portfolio,
+        case.pods["plan_kw"],
+        device_cost_eur(case.portfolio, case.plan, absent),
+        terms,
+        case.prices,
+        bids.offers_kw,
+        case.steps["position_kw"],
+    )
+    _check_steps(case, terms, earned)
+    _check_profit(case, terms, earned)
+    _check_shares(case, earned, optional_table(folder / "shares.parquet", *SHARE_COLUMNS))
+    return CheckReport.joined(reports)
+
+
+def _bids(case: Case, market: Market, folder: Path) -> Bids:
+    """What bids.parquet says; nothing where there is none."""
+    frame = optional_table(folder / "bids.parquet", *BID_COLUMNS)
+    if frame is None:
+        if market.reserves:
+            case.findings.note("the study sells reserve, but there is no bids.parquet", 1.0, "files")
+        return Bids()
+    bids = bids_of(case.findings, frame, market)
+    if case.prices is not None and market.settlement != "retail":
+        unit = units_of(case.portfolio.horizon, market.time_unit_minutes)
+        prices = case.prices.buy, case.prices.sell
+        check_curves(case.findings, bids.curves, unit, np.asarray(case.steps["position_kw"]), prices)
+    elif bids.curves:
+        case.findings.note("bids.parquet bids for energy, but the study has no energy market", 1.0, "bids")
+    return bids
+
+
+def _backing(case: Case, folder: Path) -> Backing:
+    """What reserve.parquet says that devices back; nothing where there is none."""
+    steps = case.portfolio.horizon.steps
+    frame = optional_table(folder / "reserve.parquet", *RESERVE_COLUMNS)
+    if frame is None or frame.empty:
+        nothing = np.zeros((0, 0, steps))
+        return Backing(np.zeros(0, dtype=object), (), nothing, nothing)
+    known, step = steps_of(case.findings, frame["time"], "reserve.parquet")
+    device, ids = pd.factorize(frame["device"].astype(object))
+    product, names = pd.factorize(frame["product"].astype(object))
+    sides = frame["direction"].astype(str).to_numpy()
+    _check_rows(case.findings, frame, sides)
+    kw = frame["backed_kw"].to_numpy(dtype=float, na_value=np.nan)
+    found: dict[str, Floats] = {}
+    for side in ("up", "down"):
+        rows = known & (sides == side)
+        found[side] = np.zeros((len(names), len(ids), steps))
+        np.add.at(found[side], (product[rows], device[rows], step[rows]), kw[rows])
+    return Backing(np.asarray(ids, dtype=object), tuple(str(name) for name in names), found["up"], found["down"])
+
+
+def _check_rows(findings: Findings, frame: pd.DataFrame, sides: np.ndarray) -> None:
+    """Each row has a side, and each device and product one row per side and step."""
+    stray = ~np.isin(sides, ["up", "down"])
+    if stray.any():
+        what = f"reserve.parquet has the direction {sides[stray][0]!r}; 'up' or 'down' is possible"
+        findings.note(what, float(stray.sum()), "rows")
+    twice = frame.duplicated(["device", "product", "direction", "time"])
+    if twice.any():
+        row = frame[twice].iloc[0]
+        what = (
+            f"reserve.parquet has more than one row, such as {row['device']!r} for {row['product']!r} at {row['time']}"
+        )
+        findings.note(what, float(twice.sum()), "rows")
+
+
+def _sold(case: Case, market: Market, bids: Bids, backing: Backing, absent: Sequence[str]) -> CheckReport:
+    """Offers by the rules of their products, what backs them, and the limits of the whole."""
+    horizon, tolerance = case.portfolio.horizon, case.findings.tolerance
+    return CheckReport.joined(
+        (
+            check_offers(market, horizon, bids.offers_kw, tolerance),
+            check_backed(market, horizon, bids.offers_kw, backing, tolerance),
+            check_reserve(case.portfolio, case.plan, backing, market, tolerance, absent),
+            check_portfolio_limits(
+                case.portfolio, market, case.pods["plan_kw"], bids.offers_kw, backing, tolerance
+            ),
+        )
+    )  # fmt: skip
+
+
+def _check_steps(case: Case, market: Market, earned: Earnings) -> None:
+    """Prices of the study, and what the energy market pays: in every step, or for every longer market time unit."""
+    if case.prices is None:
+        return
+    steps, unit = case.steps, units_of(case.portfolio.horizon, market.time_unit_minutes)
+    for side in ("buy", "sell"):
+        name = f"{side}_eur_per_mwh"
+        given, price = steps[name], getattr(case.prices, side)
+        check_equal(case.findings, f"steps.parquet, {name}", given, "the study's prices", price, unit="EUR/MWh")
+    profit = np.array(steps["profit_eur"])
+    profit = np.nan_to_num(profit) if market.settlement == "retail" else profit
+    first = np.unique(unit, return_index=True)[1]
+    given, expected = np.zeros(len(unit)), np.zeros(len(unit))
+    given[first], expected[first] = np.bincount(unit, profit), earned.energy_by_unit_eur
+    check_equal(
+        case.findings,
+        "steps.parquet, profit_eur",
+        given,
+        "position and prices",
+        expected,
+        unit="EUR",
+        least_scale=LEAST_EUR,
+    )
+
+
+def _check_profit(case: Case, market: Market, earned: Earnings) -> None:
+    """The plan's profit, and each part of it that the summary names (all, where money has more of them)."""
+    summary, scale = case.results.summary, earned.scale_eur
+    profit = number_of(summary, "level2", "profit_eur")
+    case.equal("summary.json, level2.profit_eur", profit, earned.profit_eur, "EUR", scale)
+    for name, expected in earned.parts.items():
+        said = number_of(summary, "level2", name)
+        if said is not None or market.reserves or market.settlement != "market" or market.peak_eur_per_kw > 0:
+            case.equal(f"summary.json, level2.{name}", said, expected, "EUR", scale)
+    shares = float(case.results.pod_summary["plan_profit_eur"].sum())
+    case.equal("pod_summary.parquet, the sum of plan_profit_eur", shares, earned.profit_eur, "EUR", scale)
+
+
+def _check_shares(case: Case, earned: Earnings, frame: pd.DataFrame | None) -> None:
+    """Every POD has one share, its parts sum to its contribution, and all contributions to the plan's profit."""
+    if frame is None:
+        return
+    ids = frame["pod"].astype(str).to_numpy()
+    rows = pd.Series(ids).value_counts()
+    for pod in case.names(np.ones(len(case.portfolio), dtype=bool)):
+        if rows.get(pod, 0) != 1:
+            case.findings.note(f"shares.parquet has {rows.get(pod, 0)} rows for this POD", 1.0, "rows", pod)
+    for pod in sorted(set(ids) - set(case.portfolio.ids.astype(str))):
+        case.findings.note("the study has no such POD, but shares.parquet has", 1.0, "PODs", pod)
+    numbers = {name: frame[name].to_numpy(dtype=float) for name in SHARE_COLUMNS[1:]}
+    contribution = numbers["contribution_eur"]
+    parts = np.sum([numbers[name] for name in SHARE_PARTS], axis=0)
+    for row in np.flatnonzero(~(abs(contribution - parts) <= _cents(numbers))):
+        what = f"shares.parquet, contribution_eur is {contribution[row]:.9g}, but its parts sum to {parts[row]:.9g}"
+        case.findings.note(what, float(abs(contribution[row] - parts[row])), "EUR", str(ids[row]))
+    total = float(contribution.sum())
+    case.equal("shares.parquet, the sum of contribution_eur", total, earned.profit_eur, "EUR", earned.scale_eur)
+    _check_own(case, earned, ids, numbers)
+
+
+def _check_own(case: Case, earned: Earnings, ids: np.ndarray, numbers: dict[str, Floats]) -> None:
+    """What a POD pays by itself is its own: its retail bill and its devices' costs, as negative parts of its share."""
+    if len(set(ids)) < len(ids):
+        return
+    row_of = pd.Index(ids).get_indexer(pd.Index(case.portfolio.ids.astype(str)))
+    for name, cost in (("retail_eur", earned.retail_by_pod_eur), ("device_eur", earned.device_by_pod_eur)):
+        for pod, row in enumerate(row_of):
+            if row >= 0:
+                what = f"shares.parquet, {name} of POD {case.portfolio.ids[pod]!r}"
+                case.equal(what, float(numbers[name][row]), -float(cost[pod]), "EUR")
+
+
+def _cents(numbers: dict[str, Floats]) -> Floats:
+    """What sums of these columns may be off by, row by row. Shape (row,)."""
+    size = np.max([abs(values) for values in numbers.values()], axis=0)
+    return np.asarray(MONEY_TOLERANCE * np.maximum(size, LEAST_EUR))

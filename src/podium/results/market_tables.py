@@ -1,0 +1,126 @@
+"""The tables of what is sold: bids, backing, shares and shadow prices (docs/results.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from podium.flexstore import Floats
+from podium.horizon import Horizon
+from podium.market.coupling import KW_PER_MW
+from podium.market.plan import Plan
+from podium.results.outcome import Outcome
+
+#: Backing below this, kW, is rounding and is not written.
+LEAST_KW = 1e-9
+
+
+def market_tables(result: Outcome) -> dict[str, dict[str, Any]]:
+    """Name -> columns of the tables that a plan on the exact method has."""
+    plan = result.plan
+    if plan is None or plan.method != "exact":
+        return {}
+    found = {"shadow": shadow(result, plan)}
+    if plan.shares is not None:
+        found["shares"] = shares(result, plan)
+    if plan.backing is not None:
+        found["reserve"] = reserve(result, plan)
+    if plan.offers_kw:
+        found["bids"] = reserve_bids(result, plan)
+    return found
+
+
+def reserve_bids(result: Outcome, plan: Plan) -> dict[str, Any]:
+    """Offers of reserve, a row per product and block that is offered."""
+    rows: list[tuple[str, str, int, int, float, float]] = []
+    for product in result.study.market.reserves:
+        offers = plan.offers_kw[product.name]
+        for block in np.flatnonzero(offers > 0):
+            steps = np.flatnonzero(product.block == block)
+            price = float(product.availability_eur_per_mw_h[block])
+            rows.append(
+                (product.name, product.direction, int(steps[0]), int(steps[-1]) + 1, price, offers[block] / KW_PER_MW)
+            )
+    horizon = result.study.horizon
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 6
+    return {
+        "market": pa.array(columns[0], pa.string()),
+        "direction": pa.array(columns[1], pa.string()),
+        "start": _moments(horizon, columns[2]),
+        "end": _moments(horizon, columns[3]),
+        "price_eur_per_mwh": pa.nulls(len(rows), pa.float64()),
+        "availability_eur_per_mw_h": pa.array(columns[4], pa.float64()),
+        "quantity_mw": pa.array(columns[5], pa.float64()),
+    }
+
+
+def _moments(horizon: Horizon, steps: Any) -> pa.Array:
+    """Starts of steps; the one after the last is the end of the horizon."""
+    first = np.datetime64(horizon.times[0].tz_convert("UTC").tz_localize(None), "ms")
+    minutes = np.asarray(steps, dtype=np.int64) * horizon.step_minutes
+    stamps = first + minutes.astype("timedelta64[m]").astype("timedelta64[ms]")
+    return pa.array(stamps).cast(pa.timestamp("ms", tz=horizon.time_zone))
+
+
+def reserve(result: Outcome, plan: Plan) -> dict[str, Any]:
+    """What each device holds ready, in the steps in which it does."""
+    backing, base = plan.backing, result.local.baseline
+    if backing is None:
+        raise AssertionError("there is backing")
+    kw = np.stack((backing.up_kw, backing.down_kw))
+    side, product, device, step = np.nonzero(kw > LEAST_KW)
+    ids = pa.array(base.device_ids.astype(str))
+    pods = pa.array(result.study.portfolio.ids.astype(str))
+    return {
+        "pod": pa.DictionaryArray.from_arrays(pa.array(base.device_pod[device].astype(np.int32)), pods),
+        "device": pa.DictionaryArray.from_arrays(pa.array(device.astype(np.int32)), ids),
+        "product": pa.DictionaryArray.from_arrays(pa.array(product.astype(np.int32)), pa.array(backing.products)),
+        "direction": pa.DictionaryArray.from_arrays(pa.array(side.astype(np.int32)), pa.array(["up", "down"])),
+        "time": _moments(result.study.horizon, step),
+        "backed_kw": pa.array(kw[side, product, device, step]),
+    }
+
+
+def shares(result: Outcome, plan: Plan) -> dict[str, Any]:
+    """What each POD contributes to the profit."""
+    found = plan.shares
+    if found is None:
+        raise AssertionError("there are shares")
+    names = ("energy_eur", "reserve_eur", "retail_eur", "device_eur", "limits_eur", "contribution_eur")
+    return {"pod": pa.array(result.study.portfolio.ids.astype(str))} | {n: pa.array(getattr(found, n)) for n in names}
+
+
+def shadow(result: Outcome, plan: Plan) -> dict[str, Any]:
+    """Prices that coordinate the PODs: of energy in each area, and of backing in each area and product."""
+    horizon, names = result.study.horizon, [*(group.name for group in _limited(result)), ""]
+    what: list[str] = []
+    area: list[str] = []
+    values: list[Floats] = []
+    if plan.prices is None:
+        prices = result.study.prices
+        if prices is not None:
+            what, area, values = ["energy"], [""], [prices.buy / KW_PER_MW]
+    else:
+        for number, name in enumerate(names):
+            what.append("energy")
+            area.append(name)
+            values.append(plan.prices.energy[number])
+            for k, product in enumerate(plan.backing.products if plan.backing is not None else ()):
+                for side, direction in enumerate(("up", "down")):
+                    if plan.prices.reserve[number, k, side].any():
+                        what.append(f"{product} {direction}")
+                        area.append(name)
+                        values.append(plan.prices.reserve[number, k, side] / horizon.step_hours)
+    steps = horizon.steps
+    return {
+        "what": pa.array(np.repeat(np.array(what, dtype=object), steps), pa.string()),
+        "group": pa.array(np.repeat(np.array(area, dtype=object), steps), pa.string()),
+        "time": _moments(horizon, np.tile(np.arange(steps), len(what))),
+        "eur_per_kwh": pa.array(np.concatenate(values) if values else np.zeros(0)),
+    }
+
+
+def _limited(result: Outcome) -> list[Any]:
+    return [group for group in result.study.market.groups if group.limits.binding]
