@@ -12,7 +12,7 @@ from podium.market.coupling import Coupling, Layout, LimitRows, layout_of
 Floats = NDArray[np.float64]
 
 #: A shadow price below this, EUR/kW, is rounding.
-LEAST_EUR_PER_KW = 1e-9
+LEAST_EUR_PER_KW = 1e-6
 #: The directions of an offer, in the order of the sides.
 DIRECTIONS = ("up", "down")
 
