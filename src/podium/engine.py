@@ -8,13 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from podium.checking import CheckReport, check_position, check_results, check_schedule
+from podium.checking import Backing as CheckedBacking
+from podium.checking import (
+    CheckReport,
+    check_backed,
+    check_offers,
+    check_portfolio_limits,
+    check_position,
+    check_reserve,
+    check_results,
+    check_schedule,
+)
 from podium.checking import Schedule as CheckedSchedule
 from podium.compute import Progress, Where, silent
 from podium.errors import InputError, Problem
 from podium.flex.exact import Schedule
 from podium.flexstore import Floats
 from podium.local import Failure, LocalResult
+from podium.market.bidding import bids_of
 from podium.market.coordination import Round
 from podium.market.energy import ensure_no_arbitrage
 from podium.market.plan import Plan, local_of, optimise_portfolio, promise, undeliverable
@@ -23,7 +34,7 @@ from podium.results import RESULTS, Outcome, Promise, replaced, summary_of, writ
 from podium.study import Study
 
 #: Phases of a run, in order, as they are told to `progress`.
-PHASES = ("level 1", "level 2", "reference promise", "check", "files", "report")
+PHASES = ("level 1", "level 2", "bids", "reference promise", "check", "files", "report")
 Phase = Callable[[str], Progress]
 
 
@@ -72,14 +83,17 @@ def run(
     if study.options.method == "exact":
         ensure_no_arbitrage(study.prices, study.horizon)
     local = local_of(study, place, phase("level 1"))
-    plan = promised = None
+    plan = promised = bids = None
     if study.prices is not None or study.market.sells:
         plan = optimise_portfolio(study, local, workers=place, progress=phase("level 2"), told=told)
+    if plan is not None and plan.method == "exact":
+        phase("bids")
+        bids = bids_of(study, plan, place)
     if study.prices is not None:
         phase("reference promise")
         promised = _promise(study, local)
     phase("check")
-    return Result(study, local, plan, promised, _checked(study, local, plan))
+    return Result(study, local, plan, promised, _checked(study, local, plan), bids)
 
 
 def check(study: Study, results_dir: Path | None = None) -> CheckReport:
@@ -110,7 +124,38 @@ def _checked(study: Study, local: LocalResult, plan: Plan | None) -> CheckReport
     reports = [_judged(study, local, base.schedule, base.net_kw, base.failures)]
     if plan is not None and plan.schedule is not base.schedule:
         reports.append(_judged(study, local, plan.schedule, plan.pod_kw, plan.failures))
+    if plan is not None and plan.method == "exact" and study.market.sells:
+        reports += _judged_market(study, local, plan)
     return CheckReport.joined(reports)
+
+
+def _judged_market(study: Study, local: LocalResult, plan: Plan) -> list[CheckReport]:
+    """Offers by their rules, what backs them, and the limits of the portfolio with all offers called."""
+    portfolio, market, base = study.portfolio, study.market, local.baseline
+    backing = CheckedBacking(
+        base.device_ids, (), np.zeros((0, *plan.schedule.p.shape)), np.zeros((0, *plan.schedule.p.shape))
+    )
+    if plan.backing is not None:
+        names = tuple(dict.fromkeys(plan.backing.products))
+        rows = [[n for n, other in enumerate(plan.backing.products) if other == name] for name in names]
+        up, down = (
+            np.stack([side[of_name].sum(axis=0) for of_name in rows])
+            for side in (plan.backing.up_kw, plan.backing.down_kw)
+        )
+        backing = CheckedBacking(base.device_ids, names, up, down)
+    failed = {failure.pod for failure in plan.failures}
+    schedule = _to_check(local, plan.schedule)
+    return [
+        check_reserve(portfolio, schedule, backing, market, without_pods=failed),
+        check_offers(market, study.horizon, plan.offers_kw),
+        check_backed(market, study.horizon, plan.offers_kw, backing),
+        check_portfolio_limits(portfolio, market, plan.pod_kw, plan.offers_kw, backing),
+    ]
+
+
+def _to_check(local: LocalResult, schedule: Schedule) -> CheckedSchedule:
+    levels = np.where(local.baseline.has_store[:, None], schedule.e, np.nan)
+    return CheckedSchedule(local.baseline.device_ids, schedule.p, levels, schedule.aux, schedule.spill)
 
 
 def _judged(
@@ -119,8 +164,7 @@ def _judged(
     """One schedule, and whether its powers sum to the net power of the PODs that have one."""
     failed = {failure.pod for failure in failures}
     kept = ~np.isin(study.portfolio.ids, list(failed))
-    levels = np.where(local.baseline.has_store[:, None], schedule.e, np.nan)
-    judged = CheckedSchedule(local.baseline.device_ids, schedule.p, levels, schedule.aux, schedule.spill)
+    judged = _to_check(local, schedule)
     return CheckReport.joined(
         (
             check_schedule(study.portfolio, judged, without_pods=failed),

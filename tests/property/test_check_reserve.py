@@ -17,6 +17,7 @@ from podium.dispatch import Calls as Called
 from podium.dispatch import Fleet, activate, greatest_backing
 from podium.flex.exact import Schedule
 from podium.flex.exclusive import Limits
+from podium.flex.reserve import room_of as canonical_room
 from podium.flex.reserve import viable
 from podium.flex.solve import solve
 from podium.market.terms import Market, ReserveProduct
@@ -119,7 +120,7 @@ def test_room_is_that_of_the_canonical_form(chunk: int) -> None:
             if part.limits.store is None:
                 continue
             compared += 1
-            room = room_of(part, part.limits.store, study.horizon)
+            room = room_of(part, part.limits.store, study.horizon, np.ones(len(part.limits.pod), dtype=bool))
             rows = [row_of[name] for name in part.limits.ids]
             mine_low, mine_high = room.low_kwh, room.high_kwh
             if part.name == "shiftable_load":
@@ -191,3 +192,70 @@ def test_safe_backing_and_its_delivery_are_accepted(chunk: int) -> None:
         report = check_delivery(case.portfolio, judged(case, schedule), judged(case, done.schedule), calls)
         assert report.good, (seed, report)
     assert tried >= SEEDS_PER_CHUNK // 4
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_a_backing_one_percent_greater_is_found(chunk: int) -> None:
+    """Of a device that backs all that its power or energy bears, what is asked one percent more is found.
+
+    Only devices behind wide connections, so that it is the device which binds; each is the only one that backs.
+    """
+    found_any = 0
+    for seed in range(2000 + chunk * SEEDS_PER_CHUNK, 2000 + (chunk + 1) * SEEDS_PER_CHUNK):
+        found = planned(seed, on_off=seed % 2 == 0)
+        if found is None:
+            continue
+        case, schedule = found
+        fleet = Fleet.of(case.store, case.meter, case.portfolio.horizon)
+        hours = case.step_hours * int(np.random.default_rng(seed).integers(1, 5))
+        sides = greatest_backing(fleet, schedule, hours)
+        market = market_of(case, ("a",), np.array([hours]))
+        powers = (schedule.p - case.store.full("p_min"), case.store.full("p_max") - schedule.p)
+        for side, (kw, room) in enumerate(zip(sides, powers, strict=True)):
+            binding = (kw > 0.5) & (abs(kw - room) <= 1e-9)
+            for device, step in zip(*np.nonzero(binding), strict=True):
+                given = np.zeros((2, 1, *kw.shape))
+                given[side, 0, device, step] = kw[device, step]
+                backing = Backing(case.store.ids, ("a",), given[0], given[1])
+                assert check_reserve(case.portfolio, judged(case, schedule), backing, market).good
+                more = replace(backing, up_kw=1.01 * given[0], down_kw=1.01 * given[1])
+                report = check_reserve(case.portfolio, judged(case, schedule), more, market)
+                assert any(v.device == case.store.ids[device] and v.step == step for v in report.violations)
+                found_any += 1
+                break
+    assert found_any >= SEEDS_PER_CHUNK // 4
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_a_store_asked_one_percent_more_than_its_energy_is_found(chunk: int) -> None:
+    """Where energy binds, by the room of the canonical form (b s kappa = room), one percent more is found.
+
+    Shiftable loads are left out: the canonical form bounds them by what they can reach, not by what they may.
+    """
+    found_any = 0
+    for seed in range(3000 + chunk * SEEDS_PER_CHUNK, 3000 + (chunk + 1) * SEEDS_PER_CHUNK):
+        found = planned(seed, on_off=False)
+        if found is None:
+            continue
+        case, schedule = found
+        room = canonical_room(case.store, case.meter, case.step_hours)
+        hours = case.step_hours * 12
+        market = market_of(case, ("a",), np.array([hours]))
+        empties = np.where(room.fills_up, room.high - schedule.e, schedule.e - room.low)
+        loads = case.portfolio.devices.get("shiftable_load")
+        shifts = np.isin(case.store.ids, [] if loads is None else list(loads.ids))
+        able = (room.backs & ~shifts)[:, None] & (room.kappa_up > 0)
+        kw = np.where(able, np.maximum(empties, 0.0) / np.where(able, hours * room.kappa_up, 1.0), 0.0)
+        fits = (kw > 0.01) & (kw < 0.9 * (schedule.p - case.store.full("p_min")))
+        for device, step in zip(*np.nonzero(fits), strict=True):
+            up = np.zeros((1, *kw.shape))
+            up[0, device, step] = 1.01 * kw[device, step] + 1e-4
+            report = check_reserve(
+                case.portfolio, judged(case, schedule), Backing(case.store.ids, ("a",), up, 0 * up), market
+            )
+            said = [v for v in report.violations if v.device == case.store.ids[device] and "sustaining" in v.what]
+            assert said
+            assert said[0].step == step
+            found_any += 1
+            break
+    assert found_any >= SEEDS_PER_CHUNK // 10

@@ -191,6 +191,7 @@ def products(draw: st.DrawFn, name: str, horizon: Horizon, random: np.random.Gen
             number += 1
     increment = draw(st.sampled_from([0.0, 0.1, 1.0]))
     activation = draw(st.sampled_from([np.full(horizon.steps, -12.5), random.uniform(-50, 200, horizon.steps)]))
+    whole = random.integers(1, 9, number).astype(float)
     return ReserveProduct(
         name=name,
         direction=draw(st.sampled_from(["up", "down", "symmetric"])),
@@ -201,7 +202,7 @@ def products(draw: st.DrawFn, name: str, horizon: Horizon, random: np.random.Gen
         sustain_hours=draw(positive),
         minimum_mw=draw(st.sampled_from([0.0, 0.5])),
         increment_mw=increment,
-        maximum_mw=draw(st.sampled_from([np.full(number, np.inf), random.integers(1, 9, number).astype(float)])),
+        maximum_mw=np.where(random.uniform(size=number) < draw(st.sampled_from([0.0, 0.5, 1.0])), whole, np.inf),
         kinds=draw(st.sampled_from([("battery",), ("chp", "pv"), tuple(KINDS)])),
     )
 

@@ -159,7 +159,7 @@ def test_energy_must_last() -> None:
 
 
 def test_what_is_off_or_has_a_ramp_or_cycles_backs_less() -> None:
-    """An engine at rest has nothing; one with a ramp of 2 kW per step not 2.5; a battery of 0.1 cycles not 4 kWh."""
+    """An engine at rest has nothing; one with a ramp neither; a battery of 0.1 cycles not 4 kWh."""
     off = replace(PLAN, power_kw=np.concatenate((POWER[:2], np.zeros((1, 8)))))
     assert "but what is off backs nothing" in lines(check_reserve(portfolio(), off, backing(), MARKET))
     ramped = ENGINE.model_copy(update={"ramp_kw_per_hour": 4.0})
@@ -167,9 +167,7 @@ def test_what_is_off_or_has_a_ramp_or_cycles_backs_less() -> None:
     only = Portfolio.of([works], HORIZON, PROFILES)
     engine = Schedule(IDS[2:], POWER[2:], LEVEL[2:], np.zeros((1, 8)), np.zeros((1, 8)))
     mine = Backing(IDS[2:], PRODUCTS, backing().up_kw[:, 2:], backing().down_kw[:, 2:])
-    assert "may change by 2.5 kW from the step before; its ramp allows 2" in lines(
-        check_reserve(only, engine, mine, MARKET)
-    )
+    assert "but its ramp of 4 kW per hour lets it back nothing" in lines(check_reserve(only, engine, mine, MARKET))
     cycled = BATTERY.model_copy(update={"cycles_max_per_day": 0.2})
     words = lines(check_reserve(portfolio(cycled), PLAN, backing(), MARKET))
     assert (
@@ -442,7 +440,7 @@ ALL = list(range(15))
         (cell("bids", "price_eur_per_mwh", 1, 10.0), "has the price 10 EUR/MWh after 20; prices must rise"),
         (cell("bids", "price_eur_per_mwh", 1, np.nan), "has a price or quantity that is no finite number"),
         (cell("bids", "quantity_mw", 0, 0.4), ""),
-        (rows_of("bids", [2, *ALL[3:]]), "gives -0.1 MW at the market's 60 EUR/MWh, but the plan's mean position is"),
+        (rows_of("bids", [2, *ALL[3:]]), "gives -0.1 MW at the market's 50 EUR/MWh, but the plan's mean position is"),
         (long_curve, "has 201 rows; at most 200 are allowed"),
         (cell("reserve", "backed_kw", 0, 9.0), "'battery', 2018-05-14T00:00:00+02:00: backs 9 kW for 'up-2h'"),
         (cell("reserve", "direction", 0, "left"), "reserve.parquet has the direction 'left'; 'up' or 'down'"),
@@ -457,8 +455,8 @@ ALL = list(range(15))
         (cell("shares", "contribution_eur", 0, 0.0), "shares.parquet, the sum of contribution_eur is"),
         (cell("shares", "retail_eur", 1, 1.3), "retail_eur of POD 'works' is 1.3, but should be 1.2"),
         (cell("shares", "device_eur", 1, 2.4), "device_eur of POD 'works' is 2.4, but should be -2.4"),
-        (round_of(1, "bound_eur", PROFIT + 0.3), "the best bound_eur of its 2 rounds is"),
-        (round_of(0, "profit_eur", PROFIT + 0.1), "the best profit_eur of its 2 rounds is"),
+        (round_of(1, "bound_eur", PROFIT + 0.3), "the least bound_eur of its 2 rounds is"),
+        (round_of(0, "profit_eur", PROFIT + 1.1), "round 1 earns"),
     ],
 )  # fmt: skip
 def test_a_spoiled_file_is_named(tmp_path: Path, change: Change, words: str) -> None:

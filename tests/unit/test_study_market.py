@@ -243,6 +243,7 @@ CASES: list[tuple[str, str]] = [
         "priority:\n  - batery",
         "line 2: priority 'batery'; expected a kind of device or the id of one: 'battery'",
     ),
+    (PRODUCT.replace("x", "energy") + "}", "line 2: product 'energy'; expected another name; results use this one"),
     ("reserve:\n  - preset: eu-affr", "line 2: unknown preset 'eu-affr'; expected 'eu-afrr'"),
     (
         AFRR + "5\n    only: up",

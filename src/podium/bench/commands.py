@@ -56,6 +56,38 @@ def bench_a(pods: PODS = 100, repeats: REPEATS = 7, as_json: AS_JSON = False) ->
     _show(run(pods, repeats) | taken, as_json)
 
 
+GAP = Annotated[float, typer.Option(min=0.0, help="Certified gap at which to stop, such as 0.005.")]
+
+
+@bench.command("c")
+def bench_c(pods: PODS = 100, gap: GAP = 0.003, as_json: AS_JSON = False) -> None:
+    """Benchmark C: the PODs of benchmark A and reserve in 4-hour blocks, to a certified plan, on one core."""
+    taken = _ready()
+    from podium.bench.benchmark_c import run
+
+    run(10, 0.05)
+    _show(run(pods, gap) | taken, as_json)
+
+
+@bench.command("peak")
+def bench_peak(pods: PODS = 1000, gap: GAP = 0.001, as_json: AS_JSON = False) -> None:
+    """Batteries behind one connection with a peak charge of 0.5 EUR/kW and day, on one core."""
+    taken = _ready()
+    from podium.bench.peak import run
+
+    run(20, 0.05)
+    _show(run(pods, gap) | taken, as_json)
+
+
+@bench.command("fleet")
+def bench_fleet(pods: PODS = 100_000, workers: WORKERS = None, as_json: AS_JSON = False) -> None:
+    """The PODs of benchmark A on one market price: set points of all devices, on several threads."""
+    taken = _ready()
+    from podium.bench.fleet import run
+
+    _show(run(pods, workers) | taken, as_json)
+
+
 @bench.command("conf7")
 def bench_conf7(pods: PODS = 100, repeats: REPEATS = 3, as_json: AS_JSON = False) -> None:
     """The reference's largest POD, 24 devices: least and greatest energy, on one core."""

@@ -46,15 +46,9 @@ class Bids:
 
 
 def units_of(horizon: Horizon, minutes: int | None) -> NDArray[np.int64]:
-    """Market time unit of each step, from 0; a unit begins where the local clock is a multiple of its length.
-
-    Shape (step,).
-    """
-    if minutes is None or minutes <= horizon.step_minutes:
-        return np.arange(horizon.steps)
-    begins = horizon.minute_of_day % minutes == 0
-    begins[0] = True
-    return np.asarray(np.cumsum(begins) - 1)
+    """Market time unit of each step, from 0; the first begins with the horizon. Shape (step,)."""
+    passed = np.arange(horizon.steps) * horizon.step_minutes
+    return np.asarray(passed // max(minutes or 0, horizon.step_minutes))
 
 
 def bids_of(findings: Findings, frame: pd.DataFrame, market: Market) -> Bids:
@@ -73,11 +67,14 @@ def check_curves(
 ) -> None:  # fmt: skip
     """Curves are monotone, in lots, short enough, one per unit, and give the plan at the market's price.
 
-    `position_kw`, and buying and selling `prices` in EUR/MWh, are of shape (step,).
+    `position_kw`, and buying and selling `prices` in EUR/MWh, are of shape (step,). No curve at all is no mistake:
+    the energy may be traded otherwise.
     """
+    if not curves:
+        return
     count = np.bincount(unit)
     mean_mw = np.bincount(unit, position_kw) / count / KW_PER_MW
-    buy, sell = (np.bincount(unit, price) / count for price in prices)
+    middle = np.bincount(unit, (prices[0] + prices[1]) / 2.0) / count
     times = findings.horizon.times[np.unique(unit, return_index=True)[1]]
     missing = np.setdiff1d(np.arange(len(count)), [curve.unit for curve in curves])
     for number in missing:
@@ -85,9 +82,7 @@ def check_curves(
     for curve in curves:
         where = f"the energy bid from {times[curve.unit].isoformat(timespec='minutes')}"
         _check_shape(findings, curve, where)
-        _check_position(
-            findings, curve, where, float(mean_mw[curve.unit]), (float(buy[curve.unit]), float(sell[curve.unit]))
-        )
+        _check_position(findings, curve, where, float(mean_mw[curve.unit]), float(middle[curve.unit]))
 
 
 def _check_shape(findings: Findings, curve: Curve, where: str) -> None:
@@ -116,17 +111,14 @@ def _check_shape(findings: Findings, curve: Curve, where: str) -> None:
         findings.note(f"{where} has {quantity[row]:.9g} MW, no multiple of {LOT_MW:g} MW", float(off[row]), "MW")
 
 
-def _check_position(findings: Findings, curve: Curve, where: str, mean_mw: float, prices: tuple[float, float]) -> None:
-    """At the market's price (for buying where the plan withdraws) the curve gives the plan within a lot."""
-    buy, sell = prices
-    chosen = [buy] if mean_mw > 0 else [sell] if mean_mw < 0 else [buy, sell]
-    ranges = [_quantities(curve, price) for price in chosen]
-    off = min(max(low - mean_mw, mean_mw - high) for low, high in ranges)
+def _check_position(findings: Findings, curve: Curve, where: str, mean_mw: float, price: float) -> None:
+    """At the market's price, midway between buying and selling, the curve gives the plan within a lot."""
+    low, high = _quantities(curve, price)
+    off = max(low - mean_mw, mean_mw - high)
     if off > LOT_MW + SAME_MW:
-        low, high = ranges[0]
         given = f"{low:.9g} MW" if high - low < SAME_MW else f"{low:.9g} to {high:.9g} MW"
         findings.note(
-            f"{where} gives {given} at the market's {chosen[0]:.9g} EUR/MWh, but the plan's mean position is "
+            f"{where} gives {given} at the market's {price:.9g} EUR/MWh, but the plan's mean position is "
             f"{mean_mw:.9g} MW",
             off,
             "MW",
@@ -134,13 +126,12 @@ def _check_position(findings: Findings, curve: Curve, where: str, mean_mw: float
 
 
 def _quantities(curve: Curve, price: float) -> tuple[float, float]:
-    """Least and greatest quantity that the curve may mean at a price: those of the rows on either side of it."""
-    at = np.flatnonzero(abs(curve.price - price) <= SAME_PRICE)
-    if at.size:
-        found = curve.quantity_mw[at]
-    else:
-        above = int(np.searchsorted(curve.price, price))
-        found = curve.quantity_mw[max(above - 1, 0) : above + 1]
+    """Least and greatest quantity that the curve means at a price: two where it is that of a row, but for rounding.
+
+    A quantity holds up to and including its price; that of the last row beyond it too.
+    """
+    rows = np.searchsorted(curve.price, [price - SAME_PRICE, price + SAME_PRICE])
+    found = curve.quantity_mw[np.minimum(rows, len(curve.price) - 1)]
     return float(found.min()), float(found.max())
 
 

@@ -34,16 +34,33 @@ def check_certificate(case: Case) -> None:
 
 
 def _check_rounds(case: Case, written: Mapping[str, Any], bound: float, profit: float) -> None:
-    """The least bound and the greatest profit of all rounds are those of the certificate."""
+    """The least bound of all rounds is the certificate's, and no round earns more than its own bound.
+
+    The profit of a round is that of a mix which is made real only at the end, so that the plan's may be another.
+    """
     rounds = written.get("rounds")
     if not isinstance(rounds, list) or not rounds:
         return
+    bounds = [_number(entry, "bound_eur") for entry in rounds]
+    profits = [_number(entry, "profit_eur") for entry in rounds]
     scale = max(abs(bound), abs(profit))
-    for name, best, stated in (("bound_eur", min, bound), ("profit_eur", max, profit)):
-        found = [entry[name] for entry in rounds if isinstance(entry.get(name), int | float)]
-        if found:
-            what = f"certificate.json, the best {name} of its {len(rounds)} rounds"
-            case.equal(what, best(found), stated, "EUR", scale)
+    case.equal(
+        f"certificate.json, the least bound_eur of its {len(rounds)} rounds", np.nanmin([np.inf, *bounds]), bound,
+        "EUR", scale,
+    )  # fmt: skip
+    for number, (most, earned, entry) in enumerate(zip(bounds, profits, rounds, strict=True), start=1):
+        if earned - most > MONEY_TOLERANCE * max(abs(most), abs(earned), LEAST_EUR):
+            what = f"certificate.json, round {number} earns {earned:.9g} EUR, more than its bound of {most:.9g} EUR"
+            case.findings.note(what, earned - most, "EUR")
+        gap, expected = _number(entry, "gap"), gap_of(most, earned)
+        if np.isfinite(gap) and np.isfinite(expected):
+            case.equal(f"certificate.json, gap of round {number}", gap, expected, "", 1.0)
+
+
+def _number(entry: Any, name: str) -> float:
+    """A number of a round, NaN where it has none."""
+    found = entry.get(name) if isinstance(entry, Mapping) else None
+    return float(found) if isinstance(found, int | float) else np.nan
 
 
 def gap_of(bound_eur: float, profit_eur: float) -> float:

@@ -15,7 +15,7 @@ from podium.checking.earnings import Earnings, earnings_of
 from podium.checking.judge import check_equal
 from podium.checking.limits import Floats
 from podium.checking.money import device_cost_eur
-from podium.checking.offers import check_backed, check_offers, check_portfolio_limits
+from podium.checking.offers import KW_PER_MW, check_backed, check_offers, check_portfolio_limits
 from podium.checking.report import CheckReport, Findings
 from podium.checking.reserve import check_reserve
 from podium.checking.results_folder import number_of, optional_table, steps_of
@@ -36,7 +36,10 @@ def check_market(case: Case, market: Market, folder: Path, absent: Sequence[str]
     if case.prices is None and method is None:
         return CheckReport((), 0, 0.0)
     bids = _bids(case, terms, folder)
-    reports = [_sold(case, terms, bids, _backing(case, folder), absent)] if method == "exact" else []
+    reports = []
+    if method == "exact":
+        _check_files(case, terms, folder)
+        reports.append(_sold(case, terms, bids, _backing(case, folder), absent))
     earned = earnings_of(
         case.portfolio,
         case.pods["plan_kw"],
@@ -48,16 +51,28 @@ def check_market(case: Case, market: Market, folder: Path, absent: Sequence[str]
     )
     _check_steps(case, terms, earned)
     _check_profit(case, terms, earned)
+    _check_offers_told(case, terms, bids)
     _check_shares(case, earned, optional_table(folder / "shares.parquet", *SHARE_COLUMNS))
     return CheckReport.joined(reports)
+
+
+def _check_files(case: Case, market: Market, folder: Path) -> None:
+    """Files that the terms of the market ask for are there."""
+    held = market.headroom_up_kw > 0 or market.headroom_down_kw > 0
+    wanted = {
+        "bids": ("sells reserve", bool(market.reserves)),
+        "reserve": ("sells reserve or keeps headroom", bool(market.reserves) or held),
+        "shares": ("couples its PODs", market.sells or market.settlement != "market"),
+    }
+    for name, (why, needed) in wanted.items():
+        if needed and not (folder / f"{name}.parquet").exists():
+            case.findings.note(f"the study {why}, but there is no {name}.parquet", 1.0, "files")
 
 
 def _bids(case: Case, market: Market, folder: Path) -> Bids:
     """What bids.parquet says; nothing where there is none."""
     frame = optional_table(folder / "bids.parquet", *BID_COLUMNS)
     if frame is None:
-        if market.reserves:
-            case.findings.note("the study sells reserve, but there is no bids.parquet", 1.0, "files")
         return Bids()
     bids = bids_of(case.findings, frame, market)
     if case.prices is not None and market.settlement != "retail":
@@ -156,6 +171,21 @@ def _check_profit(case: Case, market: Market, earned: Earnings) -> None:
             case.equal(f"summary.json, level2.{name}", said, expected, "EUR", scale)
     shares = float(case.results.pod_summary["plan_profit_eur"].sum())
     case.equal("pod_summary.parquet, the sum of plan_profit_eur", shares, earned.profit_eur, "EUR", scale)
+
+
+def _check_offers_told(case: Case, market: Market, bids: Bids) -> None:
+    """Offers that the summary tells, MW by block, are those that are bid."""
+    for product in market.reserves:
+        told = number_of(case.results.summary, "level2", "offers_mw", product.name)
+        if told is None:
+            continue
+        bid = (bids.offers_kw.get(product.name, np.zeros(product.blocks)) / KW_PER_MW).tolist()
+        if len(told) != len(bid):
+            what = f"summary.json, level2.offers_mw of {product.name!r} has {len(told)} blocks, not {len(bid)}"
+            case.findings.note(what, abs(len(told) - len(bid)), "blocks")
+            continue
+        for block, (said, mw) in enumerate(zip(told, bid, strict=True)):
+            case.equal(f"summary.json, level2.offers_mw of {product.name!r} in block {block}", said, mw, "MW")
 
 
 def _check_shares(case: Case, earned: Earnings, frame: pd.DataFrame | None) -> None:

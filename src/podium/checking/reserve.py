@@ -22,6 +22,9 @@ from podium.portfolio import Portfolio
 
 Bools = NDArray[np.bool_]
 
+#: Sums of powers this close to a limit keep it, kW.
+ROUNDING_KW = 1e-9
+
 
 @dataclass(frozen=True)
 class Side:
@@ -68,13 +71,14 @@ def check_reserve(
     sound = _known_only(findings, backing, known)
     placed = list(parts(free_to_end(portfolio), schedule, without_pods))
     _check_ids(findings, sound, placed)
+    roomy = _roomy(portfolio, placed)
     pods = {"up": np.zeros((len(portfolio), steps)), "down": np.zeros((len(portfolio), steps))}
     for part in placed:
         for side in sides_of(part, sound):
             np.add.at(pods[side.direction], part.limits.pod, np.maximum(side.total_kw, 0.0))
             _check_sold(findings, side, known)
-            _check_reach(findings, side, known)
-        _check_ramp(findings, part, sound)
+            _check_reach(findings, side, known, roomy)
+            _check_ramp(findings, side)
     _check_connections(findings, portfolio, net_kw(portfolio, placed), pods)
     return findings.report()
 
@@ -129,14 +133,28 @@ def _check_sold(findings: Findings, side: Side, known: dict[str, Held]) -> None:
             findings.add(part.limits.pod, part.limits.ids, excess, tolerance, words)
 
 
-def _check_reach(findings: Findings, side: Side, known: dict[str, Held]) -> None:
+def _roomy(portfolio: Portfolio, placed: list[Part]) -> Bools:
+    """PODs whose connection leaves room for all their devices at full power, at all steps. Shape (pod,)."""
+    roomy = np.ones(len(portfolio), dtype=bool)
+    for side, sign in (("withdrawal", 1.0), ("injection", -1.0)):
+        total = np.zeros((len(portfolio), portfolio.horizon.steps))
+        for part in placed:
+            full = part.limits.high_kw if sign > 0 else -part.limits.low_kw
+            np.add.at(total, part.limits.pod, np.broadcast_to(full, part.power_kw.shape))
+        limit = column(portfolio.columns[f"{side}_max_kw"])
+        roomy &= ~(total > np.where(np.isnan(limit), np.inf, limit) + ROUNDING_KW).any(axis=1)
+    return roomy
+
+
+def _check_reach(findings: Findings, side: Side, known: dict[str, Held], roomy: Bools) -> None:
     """Power, energy and cycles bear what is backed, all products called at once."""
     if not (side.kw > 0).any():
         return
     _check_power(findings, side)
     hours = np.array([known[name].sustain_hours for name in side.products])
     if side.part.limits.store is not None:
-        _check_energy(findings, side, hours, side.part.limits.store)
+        room = room_of(side.part, side.part.limits.store, findings.horizon, roomy[side.part.limits.pod])
+        _check_energy(findings, side, hours, side.part.limits.store, room)
     if side.part.name == "battery" and side.direction == "up":
         _check_cycles(findings, side, hours)
 
@@ -177,10 +195,12 @@ def _bounds_kw(part: Part, tolerance: float) -> tuple[Floats, Floats]:
     return np.where(off, power, low), np.where(off, power, high)
 
 
-def _check_energy(findings: Findings, side: Side, sustain_hours: Floats, store: StoreLimits) -> None:
+def _check_energy(
+    findings: Findings, side: Side, sustain_hours: Floats, store: StoreLimits, room: Room
+) -> None:  # fmt: skip
     """Room in the store at the end of every step, for a call that begins there and for one that ends there."""
     part, horizon = side.part, findings.horizon
-    room, levels = room_of(part, store, horizon), part.levels_kwh(horizon)
+    levels = part.levels_kwh(horizon)
     empties = room.up_fills != (side.direction == "up")
     left = np.maximum(np.where(empties, levels - room.low_kwh, room.high_kwh - levels), 0.0)
     lasting = (side.kw * sustain_hours[:, None, None]).sum(axis=0) * room.kappa
@@ -243,26 +263,17 @@ def _check_cycles(findings: Findings, side: Side, sustain_hours: Floats) -> None
     findings.add(limits.pod[rows], limits.ids[rows], excess, findings.tolerance_kwh(allowed), words, "kWh")
 
 
-def _check_ramp(findings: Findings, part: Part, backing: Backing) -> None:
-    """Calls that come and go from one step to the next keep the ramp of what backs them."""
-    if part.name != "chp":
+def _check_ramp(findings: Findings, side: Side) -> None:
+    """What has a ramp backs nothing: it could not follow a call that comes and goes at once."""
+    if side.part.name != "chp":
         return
-    allowed = column(part.table.filled("ramp_kw_per_hour", np.inf) * findings.horizon.step_hours)
-    up, down = (np.maximum(side, 0.0).sum(axis=0) for side in backing.of(part.limits.ids))
-    low, high = part.power_kw - up, part.power_kw + down
-    change = np.maximum(high[:, 1:] - low[:, :-1], high[:, :-1] - low[:, 1:])
-    backs = (up + down)[:, 1:] + (up + down)[:, :-1] > 0
+    limits, ramp = side.part.limits, side.part.table["ramp_kw_per_hour"]
 
-    def words(row: int, gap: int) -> str:
-        return (
-            f"with calls that come and go its power may change by {change[row, gap]:.9g} kW from the step before; its "
-            f"ramp allows {allowed[row, 0]:.9g} kW"
-        )
+    def words(row: int, step: int) -> str:
+        return f"{side.said(row, step)}, but its ramp of {ramp[row]:.9g} kW per hour lets it back nothing"
 
-    excess = np.where(backs, change - allowed, 0.0)
-    tolerance = findings.tolerance_kw(part.limits.scale_kw)
-    later = np.arange(1, part.power_kw.shape[1])
-    findings.add(part.limits.pod, part.limits.ids, excess, tolerance, words, step_of=later)
+    excess = np.where(np.isfinite(column(ramp)), side.total_kw, 0.0)
+    findings.add(limits.pod, limits.ids, excess, findings.tolerance_kw(limits.scale_kw), words)
 
 
 def _check_connections(findings: Findings, portfolio: Portfolio, net: Floats, pods: dict[str, Floats]) -> None:

@@ -13,6 +13,9 @@ from podium.checking.reach import fixed_level
 from podium.checking.schedule import Part
 from podium.horizon import Horizon
 
+#: Loads whose store counts what they moved: unsteered, they take their load.
+LOADS = ("curtailable_load", "shiftable_load")
+
 
 @dataclass(frozen=True)
 class Room:
@@ -29,18 +32,25 @@ class Room:
     """Whether the store starts anew in the step, whatever was before."""
 
 
-def room_of(part: Part, store: StoreLimits, horizon: Horizon) -> Room:
+def room_of(part: Part, store: StoreLimits, horizon: Horizon, roomy: NDArray[np.bool_]) -> Room:
     """The room of the devices of one kind.
 
-    With power anywhere between least and greatest, boiler, back-up and vent as well. What a car wants at its departure
-    is a limit as far as full power can reach it.
+    With power anywhere between least and greatest, boiler, back-up and vent as well; where the connection does not
+    leave room for that (`roomy` (device,) is False) at rest, since the POD's other devices may need it all. What a car
+    wants at its departure is a limit as far as full power can reach it.
     """
     shape = part.power_kw.shape
-    least, most = _gains(part, store, horizon)
+    full = part.limits.low_kw, part.limits.high_kw
+    least, most = _gains(part, store, horizon, full)
+    reach = most
+    if not roomy.all():
+        rest = _rest_kw(part, store, horizon)
+        still = _gains(part, store, horizon, (rest, rest))
+        least, most = (np.where(roomy[:, None], *pair) for pair in zip((least, most), still, strict=True))
     low = np.array(np.broadcast_to(store.low_kwh, shape))
     high = np.array(np.broadcast_to(store.high_kwh, shape))
     if part.name == "ev_charger":
-        low = np.maximum(low, _wanted(part, store, most, horizon))
+        low = np.maximum(low, _wanted(part, store, reach, horizon))
     fixed = np.zeros(shape, dtype=bool)
     for step in range(shape[1] - 1, -1, -1):
         fixed[:, step] = fixed_level(store, step)[0]
@@ -52,10 +62,16 @@ def room_of(part: Part, store: StoreLimits, horizon: Horizon) -> Room:
     return Room(low, high, _kappa(part, store), np.broadcast_to(store.per_injected > 0, shape), fixed)
 
 
-def _gains(part: Part, store: StoreLimits, horizon: Horizon) -> tuple[Floats, Floats]:
-    """Least and greatest gain of each step, kWh. Shapes (device, step)."""
+def _rest_kw(part: Part, store: StoreLimits, horizon: Horizon) -> Floats:
+    """Power of a device that nobody steers: a load takes its load, all else as little as it may. (device, step)."""
+    usual = -store.inflow_kwh / horizon.step_hours if part.name in LOADS else np.zeros((1, 1))
+    return np.asarray(np.clip(np.broadcast_to(usual, part.power_kw.shape), part.limits.low_kw, part.limits.high_kw))
+
+
+def _gains(part: Part, store: StoreLimits, horizon: Horizon, powers: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Least and greatest gain of each step, kWh, with powers from the one to the other. Shapes (device, step)."""
     shape, hours = part.power_kw.shape, horizon.step_hours
-    ends = [np.broadcast_to(bound, shape) for bound in (part.limits.low_kw, part.limits.high_kw)]
+    ends = [np.broadcast_to(bound, shape) for bound in powers]
     least = [store.gain_kwh(power, 0.0, column(part.spill_max_kw), hours) for power in ends]
     most = [store.gain_kwh(power, column(part.aux_max_kw), 0.0, hours) for power in ends]
     return np.minimum(*least), np.maximum(*most)

@@ -113,13 +113,13 @@ def solve_coupled(
         go_on(state, ask, Until(gap, ROUNDS, deadline), told)
         if whole.any():
             _make_whole(task, state, ask, whole, Until(gap, WHOLE_ROUNDS, deadline), told)
-        best, least_eur = state.centre, state.least_eur
+        best, least_eur, rounds = state.centre, state.least_eur, tuple(state.rounds)
         if hold_offers(state.master, task.coupling):
             refocus(state)
             go_on(state, ask, Until(gap, HELD_ROUNDS, deadline))
         sent = (float(np.mean(team.bytes_sent[1:] or [0])), float(np.mean(team.bytes_received[1:] or [0])))
         state.centre, state.least_eur = best, least_eur
-        return _finished(task, state, team, offsets, late=perf_counter() > deadline, sent=sent)
+        return _finished(task, state, rounds, team, offsets, late=perf_counter() > deadline, sent=sent)
 
 
 def _where(workers: Workers, parts: int) -> Where:
@@ -182,7 +182,8 @@ def _make_whole(
 
 
 def _finished(
-    task: Task, state: Coordination, team: Team[Part], offsets: Ints, *, late: bool, sent: tuple[float, float],
+    task: Task, state: Coordination, rounds: tuple[Round, ...], team: Team[Part], offsets: Ints, *,
+    late: bool, sent: tuple[float, float],
 ) -> Found:  # fmt: skip
     """Whole answers chosen, offers rounded, the mix made real, and its money counted."""
     coupling = task.coupling
@@ -191,7 +192,7 @@ def _finished(
     power = np.stack([settled.net_kw[(task.area == a) & ~task.absent].sum(axis=0) for a in range(len(coupling.areas))])
     misses = mixed.own[state.master.layout.misses]
     return Found(
-        settled, offers, state.master.signal_of(state.centre), state.centre, tuple(state.rounds), state.least_eur,
+        settled, offers, state.master.signal_of(state.centre), state.centre, rounds, state.least_eur,
         portfolio_profit_eur(coupling, power, offers), float(misses.max(initial=0.0)), dropped, late, sent,
     )  # fmt: skip
 

@@ -30,33 +30,25 @@ def market_tables(result: Outcome) -> dict[str, dict[str, Any]]:
         found["shares"] = shares(result, plan)
     if plan.backing is not None:
         found["reserve"] = reserve(result, plan)
-    if plan.offers_kw:
-        found["bids"] = reserve_bids(result, plan)
+    if result.bids is not None and len(result.bids.rows):
+        found["bids"] = bids(result)
     return found
 
 
-def reserve_bids(result: Outcome, plan: Plan) -> dict[str, Any]:
-    """Offers of reserve, a row per product and block that is offered."""
-    rows: list[tuple[str, str, int, int, float, float]] = []
-    for product in result.study.market.reserves:
-        offers = plan.offers_kw[product.name]
-        for block in np.flatnonzero(offers > 0):
-            steps = np.flatnonzero(product.block == block)
-            price = float(product.availability_eur_per_mw_h[block])
-            rows.append(
-                (product.name, product.direction, int(steps[0]), int(steps[-1]) + 1, price, offers[block] / KW_PER_MW)
-            )
-    horizon = result.study.horizon
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 6
-    return {
-        "market": pa.array(columns[0], pa.string()),
-        "direction": pa.array(columns[1], pa.string()),
-        "start": _moments(horizon, columns[2]),
-        "end": _moments(horizon, columns[3]),
-        "price_eur_per_mwh": pa.nulls(len(rows), pa.float64()),
-        "availability_eur_per_mw_h": pa.array(columns[4], pa.float64()),
-        "quantity_mw": pa.array(columns[5], pa.float64()),
+def bids(result: Outcome) -> dict[str, Any]:
+    """The energy curve of each market time unit, and offers of reserve by block."""
+    if result.bids is None:
+        raise AssertionError("there are bids")
+    rows, zone = result.bids.rows, result.study.horizon.time_zone
+    times = pa.timestamp("ms", tz=zone)
+    columns: dict[str, Any] = {
+        name: pa.array(rows[name].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[ms]")).cast(times)
+        for name in ("start", "end")
     }
+    numbers = ("price_eur_per_mwh", "availability_eur_per_mw_h", "quantity_mw")
+    columns |= {name: pa.array(rows[name], from_pandas=True) for name in numbers}
+    columns |= {name: pa.array(rows[name].astype(str)) for name in ("market", "direction")}
+    return {name: columns[name] for name in ("market", "direction", "start", "end", *numbers)}
 
 
 def _moments(horizon: Horizon, steps: Any) -> pa.Array:

@@ -10,6 +10,7 @@ from podium.checking import CheckReport
 from podium.flex.exact import Schedule
 from podium.flexstore import Floats
 from podium.local import LocalResult
+from podium.market.bidding import Bids
 from podium.market.plan import Plan
 from podium.market.virtus import VirtusResult
 from podium.market.virtus.undelivered import Undelivered
@@ -36,6 +37,8 @@ class Outcome:
     plan: Plan | None
     promise: Promise | None
     check: CheckReport
+    bids: Bids | None = None
+    """What the plan bids; None without a plan of method `exact`."""
 
     @property
     def schedule(self) -> Schedule:

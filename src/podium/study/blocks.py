@@ -117,11 +117,18 @@ class _Rows:
     values: Floats
 
 
-def read_values(file: TableFile, columns: tuple[str, ...], blocks: Blocks, horizon: Horizon, clock: Clock) -> Floats:
+def read_values(
+    file: TableFile,
+    columns: tuple[str, ...],
+    blocks: Blocks,
+    horizon: Horizon,
+    clock: Clock,
+    absent: float | None = None,
+) -> Floats:
     """The value of each block, from the first of `columns` that is there. Shape (block,).
 
-    Rows outside the horizon, in blocks that it cuts, and without a value are left out. Raises InputError for blocks
-    without a row, rows that are no block, and values below 0.
+    Rows outside the horizon, in blocks that it cuts, and without a value are left out; a block without a row has
+    `absent`. Raises InputError for blocks without one where that is None, rows that are no block, and values below 0.
     """
     rows = _read(file, columns, horizon, clock)
     inside = (rows.starts >= 0) & (rows.starts < horizon.steps)
@@ -137,10 +144,11 @@ def read_values(file: TableFile, columns: tuple[str, ...], blocks: Blocks, horiz
         if not np.isnan(found[block]):
             problems.append(Problem(rows.table.where(int(row)), "a second row for this block", "one row per block"))
         found[block] = rows.values[row]
-    problems += _missing(file.source, blocks.starts[np.isnan(found)], horizon)
+    if absent is None:
+        problems += _missing(file.source, blocks.starts[np.isnan(found)], horizon)
     if problems:
         raise InputError(problems)
-    return found
+    return found if absent is None else np.where(np.isnan(found), absent, found)
 
 
 def _missing(source: str, steps: Ints, horizon: Horizon) -> list[Problem]:

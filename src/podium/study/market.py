@@ -27,6 +27,8 @@ from podium.study.wording import is_missing, one_of
 
 Floats = NDArray[np.float64]
 Key = tuple[str | int, ...]
+RESULT_NAMES = ("energy", "headroom")
+"""Names that result files use for what is no reserve product."""
 AVAILABILITY, MAXIMUM = "availability_eur_per_mw_h", "maximum_mw"
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = re.compile(r"(\d{1,2}):(\d\d)\s*-\s*(\d{1,2}):(\d\d)")
@@ -180,6 +182,8 @@ class MarketReader:
         for row, keys in enumerate(self.keys.reserve):
             with self._noting("reserve", row):
                 for name, product in products_of(keys).items():
+                    if name in RESULT_NAMES:
+                        self._say(f"product {name!r}", "another name; results use this one", "reserve", row)
                     if name and name in seen:
                         self._say(f"product {name!r} stands twice", "names that are unique", "reserve", row)
                     seen.add(name)
@@ -295,7 +299,8 @@ class MarketReader:
             with self._noting("reserve", row, key):
                 file = self.place.open(value, "market", "reserve", row, key)
                 columns = _columns(value, name, key)
-                return read_values(file, columns, blocks, self.place.horizon, self._clock(value))
+                free = math.inf if key == MAXIMUM else None
+                return read_values(file, columns, blocks, self.place.horizon, self._clock(value), free)
         return np.full(len(blocks.starts), value if isinstance(value, int | float) else absent, dtype=float)
 
     def _clock(self, ref: FileRef) -> Clock:

@@ -119,7 +119,7 @@ class ReserveKeys(BaseModel):
     increment_mw: Finite | None = None
     """Offers are multiples of this, MW; any where absent."""
     maximum_mw: PerBlock | None = None
-    """Greatest offer, MW: a number, or a table with a row per block; a multiple of the increment."""
+    """Greatest offer, MW: a number, or a table with a row per limited block; a multiple of the increment."""
     kinds: Texts | None = None
     """Kinds of devices that may back an offer; where absent, all that are there when it is called: batteries, CHP,
     loads that move or are cut, cars, heat pumps."""

@@ -111,7 +111,7 @@ class _Writer:
         return keys
 
     def _table(self, product: ReserveProduct, maximum: NDArray[np.float64]) -> pd.DataFrame:
-        """Start, end and price of each block, and its greatest offer where there is one."""
+        """Start, end and price of each block, and its greatest offer where there is one (empty where free)."""
         blocks = Blocks(product.block, np.zeros(self.horizon.steps, dtype=bool))
         _refuse_disorder(product, blocks)
         times = self.horizon.times.append(pd.DatetimeIndex([self.horizon.end]).tz_convert(self.horizon.time_zone))
@@ -120,10 +120,8 @@ class _Writer:
             END: times[blocks.ends],
             AVAILABILITY: product.availability_eur_per_mw_h,
         }
-        if np.isfinite(maximum).all() and len(maximum):
-            columns = {**columns, MAXIMUM: maximum}
-        elif np.isfinite(maximum).any():
-            raise InputError(Problem(f"product {product.name!r}", "no maximum in some blocks", "one in each, or none"))
+        if np.isfinite(maximum).any():
+            columns = {**columns, MAXIMUM: np.where(np.isfinite(maximum), maximum, np.nan)}
         return pd.DataFrame(columns)
 
 
