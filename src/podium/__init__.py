@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from podium.engine import Result, check, run
     from podium.errors import InputError, PodiumError, Problem
+    from podium.explaining import Explanation, explain
     from podium.horizon import Horizon
     from podium.local import LocalResult, optimise_local
     from podium.market.plan import Plan, optimise_portfolio
@@ -47,6 +48,7 @@ _HOME = {
     ),
     "podium.engine": ("Result", "check", "run"),
     "podium.errors": ("InputError", "PodiumError", "Problem"),
+    "podium.explaining": ("Explanation", "explain"),
     "podium.horizon": ("Horizon",),
     "podium.local": ("LocalResult", "optimise_local"),
     "podium.market.plan": ("Plan", "optimise_portfolio"),
@@ -63,6 +65,7 @@ __all__ = [
     "CurtailableLoad",
     "EnergyPrices",
     "EvCharger",
+    "Explanation",
     "FixedLoad",
     "GivenProfile",
     "HeatPump",
@@ -83,6 +86,7 @@ __all__ = [
     "Wind",
     "__version__",
     "check",
+    "explain",
     "load_study",
     "optimise_local",
     "optimise_portfolio",

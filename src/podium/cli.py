@@ -224,6 +224,22 @@ def check(folder: FOLDER, as_json: AS_JSON = False) -> None:
 
 
 @app.command()
+def explain(
+    folder: FOLDER,
+    pod: Annotated[str, typer.Option(help="Which POD.", metavar="ID")],
+    at: Annotated[str, typer.Option(help="A time in the step, with its offset: 2018-03-13T14:00+01:00.", metavar="T")],
+    device: Annotated[str | None, typer.Option(help="Only this device of the POD.", metavar="ID")] = None,
+    as_json: AS_JSON = False,
+) -> None:
+    """Say why a POD does what it does at a time: prices, value of stored energy, limits and what they are worth."""
+    from podium.explaining import explain as explained
+    from podium.study import load_study
+
+    found = explained(load_study(folder), pod=pod, at=at, device=device)
+    typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.text)
+
+
+@app.command()
 def report(folder: FOLDER) -> None:
     """Make report.html and the pictures again from DIR/results."""
     from podium.report import write_report

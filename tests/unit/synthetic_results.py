@@ -41,6 +41,8 @@ class Case:
     time_zone: str = "Europe/Rome"
     failed: int = 0
     rounds: int = 1
+    sold: bool = False
+    """Whether to make up bids, reserve, shares and worth, too."""
     pod_id: str = "pod-{:05d}"
     seed: int = 7
 
@@ -66,6 +68,8 @@ def write_results(folder: Path, case: Case) -> Path:
     summary = _pod_summary(case, devices, pods, rng)
     summary.to_parquet(folder / "pod_summary.parquet")
     certificate = _certificate(case, float(steps.profit_eur.sum()))
+    if case.sold:
+        certificate["worth"] = _write_sold(folder, case, devices)
     _write_json(folder / "certificate.json", certificate)
     _write_json(folder / "summary.json", _summary(case, len(devices), summary, certificate))
     return folder
@@ -175,7 +179,13 @@ def _pod_summary(case: Case, devices: pd.DataFrame, pods: dict[str, Array], rng:
 def _certificate(case: Case, profit_eur: float) -> dict[str, object]:
     left = [0.8**number if case.rounds > 1 else 0.0 for number in range(case.rounds)]
     rounds = [
-        {"round": n + 1, "bound_eur": profit_eur + abs(profit_eur) * x, "profit_eur": profit_eur * (1 - 0.5 * x)}
+        {
+            "round": n + 1,
+            "bound_eur": profit_eur + abs(profit_eur) * x,
+            "profit_eur": profit_eur * (1 - 0.5 * x),
+            "gap": 1.5 * x,
+            "seconds": 0.5 * n,
+        }
         for n, x in enumerate(left)
     ]
     gap = left[-1] if left else 0.0
@@ -183,9 +193,35 @@ def _certificate(case: Case, profit_eur: float) -> dict[str, object]:
     return {"method": "exact", "profit_eur": profit_eur, "bound_eur": bound_eur, "gap": gap, "rounds": rounds}
 
 
+def _write_sold(folder: Path, case: Case, devices: pd.DataFrame) -> dict[str, float | None]:
+    """Two blocks of up reserve at 5 and 8 kW, backed by batteries and CHP, an energy curve per step, and shares."""
+    times = case.horizon.times
+    end = times[-1] + pd.Timedelta(minutes=case.step_minutes)
+    half = times[len(times) // 2]
+    offers = pd.DataFrame(
+        {"market": "afrr-up", "direction": "up", "start": [times[0], half], "end": [half, end],
+         "price_eur_per_mwh": np.nan, "availability_eur_per_mw_h": [10.0, 12.5], "quantity_mw": [0.005, 0.008]}
+    )  # fmt: skip
+    curve = pd.DataFrame(
+        {"market": "energy", "direction": "net", "start": times.repeat(2), "end": (times + times.freq).repeat(2),
+         "price_eur_per_mwh": np.tile([30.0, 60.0], len(times)), "availability_eur_per_mw_h": np.nan,
+         "quantity_mw": np.tile([0.4, -0.2], len(times))}
+    )  # fmt: skip
+    pd.concat([curve, offers]).to_parquet(folder / "bids.parquet")
+    backing = devices[devices["kind"].isin(["battery", "chp"])]
+    rows = backing.loc[backing.index.repeat(len(times)), ["pod", "device"]].reset_index(drop=True)
+    rows["product"], rows["direction"] = "afrr-up", "up"
+    rows["time"], rows["backed_kw"] = times[np.tile(np.arange(len(times)), len(backing))], 2.5
+    rows.to_parquet(folder / "reserve.parquet")
+    parts = {"energy_eur": 2.0, "reserve_eur": 1.5, "retail_eur": -0.5, "device_eur": -0.25, "limits_eur": 0.25}
+    shares = pd.DataFrame({"pod": _pod_names(case), **parts, "contribution_eur": 3.0})
+    shares.to_parquet(folder / "shares.parquet")
+    return {"plan_eur": 120.0, "alone_eur": -35.5, "reference_promise_eur": 300.0, "reference_delivered_eur": None}
+
+
 def _summary(case: Case, devices: int, pods: pd.DataFrame, certificate: dict[str, object]) -> dict[str, object]:
     failed = pods[pods.status == "failed"]
-    level2 = {name: value for name, value in certificate.items() if name != "rounds"}
+    level2 = {name: value for name, value in certificate.items() if name not in ("rounds", "worth")}
     return {
         "study": f"Synthetic {case.pods}", "podium_version": "0.1.0", "time_zone": case.time_zone,
         "start": case.horizon.start.isoformat(), "end": case.horizon.end.isoformat(),

@@ -318,6 +318,65 @@ def test_large_portfolio_shows_its_largest_pods(tmp_path: Path, monkeypatch: pyt
     assert "schedule.parquet" in page.text
 
 
+def test_what_is_sold_has_sections_where_there_are_files(tmp_path: Path) -> None:
+    """Offers, what backs them by kind, curves, worth and shares: in the page and as pictures, numbers as in the files.
+
+    Of 8 PODs, 4 have a battery and 2 a CHP, each backs 2.5 kW; the 2nd block earns 0.008 MW x 12.5 EUR/MW/h x 12 h.
+    """
+    page = report_of(tmp_path, Case(pods=8, rounds=12, sold=True))
+    assert page.open == []
+    assert {"reserve", "bids", "worth", "shares", "chart-reserve-0", "chart-curve", "chart-worth"} <= set(page.ids)
+    sold = page.portfolio["sold"]
+    (side,) = sold["reserve"]
+    assert {kind: set(kw) for kind, kw in side["kinds"]} == {"battery": {10.0}, "chp": {5.0}}
+    assert (side["offer_kw"][:48], side["offer_kw"][48:]) == ([5.0] * 48, [8.0] * 48)
+    assert len(sold["curves"]) == 96
+    assert sold["curves"][95] == {"span": "23:45–24:00", "price": [30.0, 60.0], "quantity": [0.4, -0.2]}
+    for words in ("12:00–24:00", "12.50", "1.20", "155.50 EUR", "Each POD alone, at its tariff", "All PODs", "24.00"):
+        assert words in page.text, words
+    for name in ("reserve.png", "certificate.png"):
+        assert len((tmp_path / name).read_bytes()) > 15_000
+    assert page.portfolio["rounds"][3]["seconds"] == 1.5
+
+
+def test_what_is_not_sold_has_no_section(page: Page, results: Path) -> None:
+    """Without the files, neither sections nor links nor pictures of what is sold."""
+    assert not {"reserve", "bids", "worth", "shares"} & set(page.ids)
+    assert not {"#reserve", "#bids", "#worth", "#shares"} & set(page.references)
+    assert page.portfolio["sold"] == {"reserve": [], "curves": [], "more_curves": 0, "worth": []}
+    assert not (results / "reserve.png").exists()
+
+
+@pytest.mark.parametrize("missing", ["bids", "reserve", "shares"])
+def test_each_section_stands_by_itself(tmp_path: Path, missing: str) -> None:
+    """One file less is one section less; reserve without bids is shown as it is backed."""
+    folder = write_results(tmp_path, Case(pods=8, sold=True))
+    (folder / f"{missing}.parquet").unlink()
+    write_report(folder)
+    page = Page(folder / "report.html")
+    assert {"bids", "reserve", "shares"} & set(page.ids) == {"bids", "reserve", "shares"} - {missing}
+    if missing == "bids":
+        assert page.portfolio["sold"]["reserve"][0]["offer_kw"] is None
+
+
+def test_parts_of_the_profit_are_told(tmp_path: Path) -> None:
+    """Where the run tells reserve, bills and use of devices, the line under the profit does, too."""
+    folder = write_results(tmp_path, Case(pods=3))
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["level2"] |= {
+        "profit_eur": 7.25,
+        "reserve_eur": 12.5,
+        "retail_eur": 0.0,
+        "device_eur": 3.0,
+        "peak_eur": 1.0,
+    }
+    (folder / "summary.json").write_text(json.dumps(summary))
+    write_report(folder)
+    text = Page(folder / "report.html").text
+    assert "With reserve 12.50 EUR, use of devices −3.00 EUR, peak charge of the portfolio −1.00 EUR" in text
+    assert "the plan’s profit is 7.25 EUR." in text
+
+
 def test_missing_results_are_named(tmp_path: Path) -> None:
     """A folder without results, and a table without a column, are errors that name the file and what to do."""
     with pytest.raises(InputError, match=r"summary\.json: no such file; expected the results of a run"):
@@ -371,6 +430,19 @@ def test_page_works_in_a_browser(results: Path, tmp_path: Path) -> None:
     assert "pod-00077 · Household 77" in detail
     assert "pod-00077.ev_charger · EV charger" in detail
     assert "NaN" not in re.sub(r"<script.*?</script>", "", dom, flags=re.DOTALL)
+
+
+def test_charts_of_what_is_sold_work_in_a_browser(tmp_path: Path) -> None:
+    """Reserve, curve, worth and rounds are drawn, and no part of the page complains."""
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        pytest.skip("no Chromium on this machine")
+    write_report(write_results(tmp_path / "results", Case(pods=8, rounds=12, sold=True)))
+    dom = dumped_dom(browser, (tmp_path / "results" / "report.html").as_uri(), tmp_path)
+    assert re.search(r'id="trouble" hidden', dom)
+    for name in ("reserve-0", "curve", "worth", "rounds"):
+        part = dom[dom.index(f'id="chart-{name}"') :]
+        assert 'class="main-svg"' in part[: part.index("</figure>")], name
 
 
 def dumped_dom(browser: str, address: str, folder: Path) -> str:

@@ -21,6 +21,8 @@ Bools = NDArray[np.bool_]
 
 KW_PER_MW = 1000.0
 HEADROOM = "headroom"
+#: The limit that calls of each side, up and down, come up against.
+SIDES = ("injection", "withdrawal")
 #: Missing a limit costs this many times the dearest price.
 PENALTY = 20.0
 #: ... and at least this, EUR/kWh.
@@ -215,6 +217,18 @@ class Programme:
 
 
 @dataclass(frozen=True)
+class LimitRows:
+    """Rows that hold one limit of the portfolio, step by step."""
+
+    what: str
+    """"withdrawal", "injection" or "peak"."""
+    area: int | None
+    """None for the whole portfolio."""
+    rows: Ints
+    """Shape (step,)."""
+
+
+@dataclass(frozen=True)
 class Layout:
     """The portfolio's programme, and where PODs enter it."""
 
@@ -229,6 +243,8 @@ class Layout:
     """Columns of each product's offers. Shapes (block,)."""
     misses: Ints
     """Columns of what is missing from limits and headroom."""
+    limits: tuple[LimitRows, ...] = ()
+    """Rows of limits and peak charge."""
 
 
 def layout_of(c: Coupling) -> Layout:
@@ -251,12 +267,12 @@ def layout_of(c: Coupling) -> Layout:
             power.append(columns)
         _settlement(programme, c, power)
     backing, covered, shares = _backing(programme, c, offers, misses)
+    limits: list[LimitRows] = []
     if c.positions:
-        _limits(programme, c, power, offers, shares, misses)
-        _peak(programme, c, power)
-    return Layout(
-        programme, position, backing, covered, offers, np.concatenate(misses) if misses else np.zeros(0, np.int64)
-    )
+        limits += _limits(programme, c, power, offers, shares, misses)
+        limits += _peak(programme, c, power)
+    missing = np.concatenate(misses) if misses else np.zeros(0, np.int64)
+    return Layout(programme, position, backing, covered, offers, missing, tuple(limits))
 
 
 def _settlement(programme: Programme, c: Coupling, power: list[Ints]) -> None:
@@ -316,8 +332,9 @@ def _backing(
 def _limits(
     programme: Programme, c: Coupling, power: list[Ints], offers: tuple[Ints, ...],
     shares: list[list[list[Ints | None]]], misses: list[Ints],
-) -> None:  # fmt: skip
+) -> list[LimitRows]:  # fmt: skip
     """Position and all offers called keep within the limits of the portfolio and of each area."""
+    found: list[LimitRows] = []
     for side, sign in ((1, 1.0), (0, -1.0)):
         if c.limits is not None:
             limit = c.limits.withdrawal_max_kw if side else c.limits.injection_max_kw
@@ -328,6 +345,7 @@ def _limits(
                 sold = np.flatnonzero((product.block >= 0) & product.sides[side])
                 programme.add(rows[sold], offers[k][product.block[sold]], 1.0)
             _missing(programme, c, rows, -1.0, misses)
+            found.append(LimitRows(SIDES[side], None, rows))
         for area, limits in enumerate(c.areas):
             if limits is None:
                 continue
@@ -339,17 +357,20 @@ def _limits(
                 if mine is not None:
                     programme.add(rows[np.flatnonzero((product.block >= 0) & product.sides[side])], mine, 1.0)
             _missing(programme, c, rows, -1.0, misses)
+            found.append(LimitRows(SIDES[side], area, rows))
+    return found
 
 
-def _peak(programme: Programme, c: Coupling, power: list[Ints]) -> None:
+def _peak(programme: Programme, c: Coupling, power: list[Ints]) -> list[LimitRows]:
     """The greatest net withdrawal is paid for."""
     if c.peak_eur_per_kw <= 0:
-        return
+        return []
     peak = programme.add_columns(np.array([c.peak_eur_per_kw]), np.zeros(1), np.array(c.most_kw))
     rows = programme.add_rows(c.steps, -np.inf, 0.0)
     for columns in power:
         programme.add(rows, columns, 1.0)
     programme.add(rows, np.repeat(peak, c.steps), -1.0)
+    return [LimitRows("peak", None, rows)]
 
 
 def portfolio_profit_eur(c: Coupling, power_kw: Floats, offers_kw: tuple[Floats, ...]) -> dict[str, float]:

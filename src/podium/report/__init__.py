@@ -17,8 +17,9 @@ def write_report(results_dir: Path) -> list[Path]:
     """Write `report.html` and the PNG figures into a results folder; return their paths.
 
     Reads only what a run has left there (`summary.json`, `certificate.json`, `steps.parquet`, `pods.parquet`,
-    `pod_summary.parquet`, `schedule.parquet`), so that a report can be made again at any time. Every file is
-    written aside and renamed, so an interrupted report leaves the old one whole.
+    `pod_summary.parquet`, `schedule.parquet`, and where they are `bids.parquet`, `reserve.parquet` and
+    `shares.parquet`), so that a report can be made again at any time. Every file is written aside and renamed, so an
+    interrupted report leaves the old one whole.
 
     Raises InputError when one of these files is missing or lacks a column.
     """

@@ -15,24 +15,35 @@ import numpy as np
 from podium.report import sections
 from podium.report.explorer import CHUNK_PODS, Explorer, build_explorer
 from podium.report.files import DEVICE_SERIES, POD_SERIES, STEP_COLUMNS, Results
+from podium.report.sold import Sold, read_sold, sold_data, sold_links, sold_sections
 from podium.report.text import count, kind_text, level_text
 
-SCRIPTS = ("format.js", "clock.js", "data.js", "chart.js", "portfolio.js", "detail.js", "pods.js", "start.js")
+SCRIPTS = (
+    "format.js",
+    "clock.js",
+    "data.js",
+    "chart.js",
+    "portfolio.js",
+    "sold.js",
+    "detail.js",
+    "pods.js",
+    "start.js",
+)
 _DECIMALS = {"_kw": 3, "_eur": 6, "_eur_per_mwh": 4}
 
 
 def write_page(results: Results, path: Path) -> None:
     """Write the page to `path`."""
-    explorer = build_explorer(results)
-    page = Template(_asset("page.html")).substitute(_parts(results, explorer))
+    explorer, sold = build_explorer(results), read_sold(results)
+    page = Template(_asset("page.html")).substitute(_parts(results, explorer, sold))
     before, after = page.split("<!--data-->")
     with path.open("w", encoding="utf-8") as file:
         file.write(before)
-        file.writelines(_data(results, explorer))
+        file.writelines(_data(results, explorer, sold))
         file.write(after)
 
 
-def _parts(results: Results, explorer: Explorer) -> dict[str, str]:
+def _parts(results: Results, explorer: Explorer, sold: Sold) -> dict[str, str]:
     summary = results.summary
     return {
         "study": escape(str(summary["study"])),
@@ -47,6 +58,8 @@ def _parts(results: Results, explorer: Explorer) -> dict[str, str]:
         "failures": sections.failures_text(results),
         "notices": sections.notices_text(results),
         "times": sections.times_text(results.pods),
+        "sold_links": sold_links(sold),
+        "sold": sold_sections(sold),
         "detail_note": _detail_note(results, explorer),
         "css": _asset("report.css"),
         "plotly": _plotly(),
@@ -65,10 +78,14 @@ def _detail_note(results: Results, explorer: Explorer) -> str:
     return f'<p class="quiet">{note}</p>'
 
 
-def _data(results: Results, explorer: Explorer) -> list[str]:
+def _data(results: Results, explorer: Explorer, sold: Sold) -> list[str]:
     """Blocks of data: the portfolio as JSON, the table of PODs and the chunks compressed."""
     chunks = (_packed(f"chunk-{number}", text) for number, text in enumerate(explorer.chunks))
-    return [_json_block("portfolio", portfolio(results)), _packed("pod-table", explorer.table), *chunks]
+    return [
+        _json_block("portfolio", portfolio(results) | {"sold": sold_data(sold)}),
+        _packed("pod-table", explorer.table),
+        *chunks,
+    ]
 
 
 def _packed(name: str, text: str) -> str:
@@ -95,7 +112,7 @@ def portfolio(results: Results) -> dict[str, Any]:
         "levels": {kind: level_text(kind) for kind in _kinds(results)},
         "steps": {name: _numbers(results, name) for name in STEP_COLUMNS if name != "time"},
         "rounds": [
-            {name: _number(each[name]) for name in ("round", "bound_eur", "profit_eur")}
+            {name: _number(each.get(name)) for name in ("round", "bound_eur", "profit_eur", "gap", "seconds")}
             for each in results.certificate.get("rounds") or []
         ],
         "times": sections.solver_times(results.pods),

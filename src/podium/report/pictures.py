@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -14,9 +15,12 @@ from numpy.typing import NDArray
 from podium.report.clock import LocalClock
 from podium.report.files import Results
 from podium.report.sections import period_text
-from podium.report.text import MINUS, fixed
+from podium.report.sold import Backed, read_sold
+from podium.report.text import MINUS, fixed, kind_text, percent, seconds
 
 INK, MUTED, FAINT, BAND, ACCENT = "#1b2329", "#5c6870", "#d9dee2", "#dfe5e9", "#0a7a6c"
+#: As in the page (report.css).
+KIND_COLOURS = ("#2f7f74", "#8fbf5a", "#d8a23a", "#4f7fb5", "#a26fb0", "#c8664e", "#7d8a92", "#b8a07a")
 MEGAWATTS_FROM_KW = 10_000.0
 
 
@@ -28,7 +32,71 @@ def draw_pictures(results: Results) -> dict[str, Figure]:
         "price.png": price,
         "level1_times.png": level1_times,
     }
-    return {name: draw(results) for name, draw in drawings.items()}
+    found = {name: draw(results) for name, draw in drawings.items()}
+    if len(results.certificate.get("rounds") or []) > 1:
+        found["certificate.png"] = certificate(results)
+    backed = read_sold(results).backed
+    return found | ({"reserve.png": reserve(results, backed)} if backed else {})
+
+
+def certificate(results: Results) -> Figure:
+    """Bound and plan, and the gap between them, round by round."""
+    rounds = pd.DataFrame(results.certificate["rounds"]).astype(float)
+    figure, axes = _figure("Bound, plan and gap by round", results, rows=2)
+    bound = rounds["bound_eur"].cummin()
+    axes[0].plot(rounds["round"], bound, color=MUTED, linewidth=1.4, linestyle=":", label="bound: no plan earns more")
+    axes[0].plot(rounds["round"], rounds["profit_eur"], color=ACCENT, linewidth=2.0, label="plan")
+    late = rounds.iloc[len(rounds) // 3 :][["bound_eur", "profit_eur"]]
+    low, high = float(np.nanmin(late)), float(np.nanmax(late))
+    room = 0.15 * max(high - low, 1e-9 * max(abs(high), 1.0))
+    axes[0].set_ylim(low - room, high + room)
+    axes[0].set_ylabel("EUR")
+    axes[0].yaxis.set_major_formatter(_thousands())
+    _legend(figure, axes[0], columns=2)
+    gap = 100.0 * (bound - rounds["profit_eur"]) / rounds["profit_eur"].abs()
+    if (gap > 0).any():
+        axes[1].set_yscale("log")
+    axes[1].plot(rounds["round"], gap.where(gap > 0), color=INK, linewidth=1.4)
+    axes[1].set_ylabel("Gap, %")
+    axes[1].yaxis.set_major_formatter(_thousands())
+    axes[1].yaxis.set_minor_formatter(NullFormatter())
+    axes[1].set_xlabel(_ended(results))
+    for each in axes:
+        each.grid(color=FAINT, linewidth=0.6)
+    return figure
+
+
+def _ended(results: Results) -> str:
+    """What the rounds came to."""
+    gap, spent = results.certificate["gap"], results.summary["level2"]["seconds"]
+    return f"Round (plan that is sold: gap {percent(gap)}, after {seconds(spent)})"
+
+
+def reserve(results: Results, backed: list[Backed]) -> Figure:
+    """What is offered of each product and side, and what backs it, by kind of device."""
+    scale, unit = _power_unit(*(np.sum(list(each.kinds.values()), axis=0) for each in backed))
+    figure, axes = _figure("Reserve: offered and backed", results, rows=len(backed))
+    kinds = list(dict.fromkeys(kind for each in backed for kind in each.kinds))
+    edges = np.arange(len(results.steps) + 1)
+    for each, axis in zip(backed, axes, strict=True):
+        below = np.zeros(len(results.steps))
+        for kind, kw in each.kinds.items():
+            above = below + kw / scale
+            color = KIND_COLOURS[kinds.index(kind) % len(KIND_COLOURS)]
+            axis.stairs(above, edges, baseline=below, fill=True, color=color, label=kind_text(kind))
+            below = above
+        if each.offer_kw is not None:
+            _stairs(axis, each.offer_kw / scale, color=INK, linewidth=1.4, label="offered")
+        name = each.product if each.product.endswith(each.direction) else f"{each.product}, {each.direction}"
+        axis.set_ylabel(_plain(f"{name}, {unit}"))
+        axis.set_ylim(bottom=0.0)
+        axis.yaxis.set_major_formatter(_thousands())
+    handles: dict[str, Any] = {}
+    for axis in axes:
+        handles |= {label: handle for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=4, frameon=False, fontsize=8)
+    _time_axis(axes[-1], results.clock)
+    return figure
 
 
 def flexibility(results: Results) -> Figure:
@@ -122,7 +190,7 @@ def level1_times(results: Results) -> Figure:
 
 
 def _figure(title: str, results: Results, *, rows: int, height: float = 4.2) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(9.0, height if rows == 1 else 5.2), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(9.0, height if rows == 1 else 1.0 + 2.1 * rows), layout="constrained", facecolor="white")
     axes = list(np.atleast_1d(figure.subplots(rows, 1, sharex=True)))
     figure.suptitle(_plain(title), x=0.012, ha="left", fontsize=12, fontweight="bold", color=INK)
     study = _plain(f"{results.summary['study']} · {period_text(results)}")

@@ -61,16 +61,28 @@ def _number(label: str, value: str, note: str, *, bad: bool = False) -> str:
 
 def profit_text(results: Results) -> str:
     """How the market's money per step and the plan's profit belong together; empty where they are equal."""
-    profit = results.summary["level2"]["profit_eur"]
+    level2 = results.summary["level2"]
+    profit = level2["profit_eur"]
     on_market = float(results.steps["profit_eur"].sum())
     if profit is None or abs(on_market - profit) < 0.005:
         return ""
-    line = (
-        f"The steps show money on the market: {eur(on_market)} in all. Device costs (wear, fuel, starts), values of "
-        f"what is stored at the end, and what else belongs to no step come to {eur(profit - on_market)}; the plan’s "
-        f"profit is {eur(profit)}."
+    return tag(
+        "p", f"The steps show money on the market: {eur(on_market)} in all. {_rest(level2, on_market)}", "quiet under"
     )
-    return tag("p", line, "quiet under")
+
+
+def _rest(level2: dict[str, Any], on_market: float) -> str:
+    """What comes to the market's money, part by part where the run tells them."""
+    profit = level2["profit_eur"]
+    parts = (("reserve", 1, "reserve_eur"), ("retail bills", -1, "retail_eur"), ("use of devices", -1, "device_eur"),
+             ("peak charge of the portfolio", -1, "peak_eur"))  # fmt: skip
+    told = [f"{words} {eur(sign * level2[key])}" for words, sign, key in parts if level2.get(key)]
+    if told:
+        return f"With {', '.join(told)}, the plan’s profit is {eur(profit)}."
+    return (
+        "Device costs (wear, fuel, starts), values of what is stored at the end, and what else belongs to no step come "
+        f"to {eur(profit - on_market)}; the plan’s profit is {eur(profit)}."
+    )
 
 
 def certificate_text(results: Results) -> str:

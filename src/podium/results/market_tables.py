@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from podium.flexstore import Floats
 from podium.horizon import Horizon
-from podium.market.coupling import KW_PER_MW
+from podium.market.binding import binding_limits
+from podium.market.coupling import KW_PER_MW, Coupling
 from podium.market.plan import Plan
 from podium.results.outcome import Outcome
 
@@ -23,6 +24,8 @@ def market_tables(result: Outcome) -> dict[str, dict[str, Any]]:
     if plan is None or plan.method != "exact":
         return {}
     found = {"shadow": shadow(result, plan)}
+    if plan.coupling is not None and plan.duals is not None:
+        found["limits"] = limits(result, plan, plan.coupling, plan.duals)
     if plan.shares is not None:
         found["shares"] = shares(result, plan)
     if plan.backing is not None:
@@ -82,6 +85,20 @@ def shares(result: Outcome, plan: Plan) -> dict[str, Any]:
         raise AssertionError("there are shares")
     names = ("energy_eur", "reserve_eur", "retail_eur", "device_eur", "limits_eur", "contribution_eur")
     return {"pod": pa.array(result.study.portfolio.ids.astype(str))} | {n: pa.array(getattr(found, n)) for n in names}
+
+
+def limits(result: Outcome, plan: Plan, coupling: Coupling, duals: Floats) -> dict[str, Any]:
+    """Limits of the portfolio and its groups in the steps in which they bind, and what a kW more would be worth."""
+    peak_kw = float(np.maximum(plan.position_kw, 0.0).max(initial=0.0))
+    found = binding_limits(coupling, duals, peak_kw)
+    names = [group.name for group in _limited(result)]
+    return {
+        "what": pa.array([limit.what for limit in found], pa.string()),
+        "group": pa.array(["" if limit.area is None else names[limit.area] for limit in found], pa.string()),
+        "time": _moments(result.study.horizon, [limit.step for limit in found]),
+        "limit_kw": pa.array([limit.limit_kw for limit in found], pa.float64()),
+        "eur_per_kw": pa.array([limit.eur_per_kw for limit in found], pa.float64()),
+    }
 
 
 def shadow(result: Outcome, plan: Plan) -> dict[str, Any]:

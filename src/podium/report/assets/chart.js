@@ -15,12 +15,13 @@ const LOOKS = {
   band: { color: "--band", fill: true, pair: true },
   softband: { color: "--inner", fill: true, pair: true },
   bar: { color: "--accent", bar: true },
+  ...Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`kind${i}`, { color: `--kind-${i}`, fill: true, pair: true }])),
 };
 
 /**
  * spec: { title, panels: [{ label, quantity | unit, decimals, share }], series: [{ name, panel, values | [low, high],
- * look, ends, initial, hidden, reading }] }. Powers are given in kW and energies in kWh; `ends`: values at the ends of
- * the steps; `reading`: what the legend says of a value.
+ * look, ends, initial, hidden, reading, amounts }] }. Powers are given in kW and energies in kWh; `ends`: values at the
+ * ends of the steps; `reading`: what the legend says of a value; `amounts`: what it says of a band that is a part of a sum.
  */
 class StepChart {
   constructor(host, spec) {
@@ -214,6 +215,7 @@ class StepChart {
   reading(series, k, unit) {
     const panel = this.spec.panels[series.panel ?? 0];
     if (series.reading) return series.reading(series.values[k]);
+    if (series.amounts) return power(series.amounts[k], unit);
     const text = (value) => (panel.quantity ? power(value, unit) : fixed(value, panel.decimals ?? 2));
     if (LOOKS[series.look].pair) return `${text(series.values[0][k])} \u2026 ${text(series.values[1][k])}`;
     return text(series.values[k]);

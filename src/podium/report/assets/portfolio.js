@@ -79,15 +79,20 @@ class PlainChart {
     host.hidden = false;
     this.describe = draw;
     this.draw();
-    new ResizeObserver(() => { if (this.plot.clientWidth) Plotly.Plots.resize(this.plot); }).observe(this.plot);
+    new ResizeObserver(() => this.resized()).observe(this.plot);
     charts.add(this);
   }
   draw() {
     const { traces, layout } = this.describe();
     Plotly.react(this.plot, traces, {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, dragmode: false, separators: ".,",
-      font: { family: style("--font"), size: 11, color: style("--muted") }, hoverlabel: { font: { family: style("--font") } }, ...layout,
+      font: { family: style("--font"), size: 11, color: style("--muted") }, hoverlabel: { font: { family: style("--font") } }, width: this.plot.clientWidth || undefined, ...layout,
     }, CONFIG);
+  }
+  resized() {
+    if (!this.plot.clientWidth || this.plot.clientWidth === this.width) return;
+    this.width = this.plot.clientWidth;
+    Plotly.relayout(this.plot, { width: this.width });
   }
   read() {}
   rezoom() {}
@@ -102,15 +107,26 @@ function roundsChart(host) {
   const rounds = portfolio.rounds;
   if (rounds.length < 2) return;
   const x = rounds.map((each) => each.round);
-  const line = (name, key, color, dash) => ({
-    type: "scatter", mode: "lines+markers", name, x, y: rounds.map((each) => each[key]), line: { color: style(color), dash, width: 2 }, marker: { size: 4 },
-    hovertemplate: `${name}, round %{x}: %{y:,.2f} EUR<extra></extra>`,
+  const line = (name, values, color, dash, rest) => ({
+    type: "scatter", mode: "lines+markers", name, x, y: values, line: { color: style(color), dash, width: 2 }, marker: { size: 4 }, ...rest,
   });
-  new PlainChart(host, "Bound and profit by round", 260, () => ({
-    traces: [line("Bound", "bound_eur", "--muted", "dot"), line("Profit", "profit_eur", "--accent", "solid")],
+  const after = rounds.map(({ seconds }) => (seconds === null ? "" : `, after ${fixed(seconds, 1)} s`));
+  const hover = (name, form) => ({ text: after, hovertemplate: `${name}, round %{x}%{text}: ${form}<extra></extra>` });
+  const best = (key, choose) => rounds.map((each) => each[key]).reduce((all, value) => [...all, value === null ? all.at(-1) ?? null : choose(value, all.at(-1) ?? value)], []);
+  const profit = rounds.map((each) => each.profit_eur);
+  const late = rounds.slice(Math.floor(rounds.length / 3)).flatMap((each) => [each.bound_eur, each.profit_eur]).filter((value) => value !== null);
+  const [low, high] = [Math.min(...late), Math.max(...late)];
+  new PlainChart(host, "Bound, plan and gap by round", 360, () => ({
+    traces: [
+      line("Bound", best("bound_eur", Math.min), "--muted", "dot", hover("Bound", "%{y:,.2f} EUR")),
+      line("Plan", profit, "--accent", "solid", hover("Plan", "%{y:,.2f} EUR")),
+      line("Gap", rounds.map(({ gap }) => (gap > 0 ? 100 * gap : null)), "--ink", "solid", { yaxis: "y2", showlegend: false, ...hover("Gap", "%{y:,.3f} %") }),
+    ],
     layout: {
-      margin: { l: 60, r: 14, t: 26, b: 40 }, xaxis: { ...axisLook("Round"), nticks: 8, tickformat: "d" }, yaxis: axisLook("EUR"), hovermode: "closest",
-      showlegend: true, legend: { orientation: "h", x: 0, y: 1.14 },
+      margin: { l: 60, r: 14, t: 26, b: 40 }, xaxis: { ...axisLook("Round"), nticks: 8, tickformat: "d", anchor: "y2" }, hovermode: "closest",
+      yaxis: { ...axisLook("EUR"), domain: [0.42, 1], range: [low - 0.15 * (high - low || 1), high + 0.15 * (high - low || 1)] },
+      yaxis2: { ...axisLook("Gap, %"), domain: [0, 0.34], type: "log", tickformat: ",~g", nticks: 4 },
+      showlegend: true, legend: { orientation: "h", x: 0, y: 1.12 },
     },
   }));
 }

@@ -25,6 +25,9 @@ const DRAWN = {
   "chart-flexibility": flexibilityChart, "chart-position": positionChart, "chart-profit": profitChart, "chart-price": priceChart,
   "chart-rounds": roundsChart, "chart-times": timesChart,
 };
+if (portfolio.sold.curves.length) DRAWN["chart-curve"] = curveChart;
+if (portfolio.sold.worth.length) DRAWN["chart-worth"] = worthChart;
+portfolio.sold.reserve.forEach((each, i) => { DRAWN[`chart-reserve-${i}`] = (host) => reserveChart(host, each); });
 if (!priced) document.getElementById("market").hidden = true;
 for (const [id, draw] of Object.entries(DRAWN)) {
   if (!priced && document.getElementById(id).closest("#market")) continue;
