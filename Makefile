@@ -95,10 +95,10 @@ $(RUN_READY): $(LOCK) | $(UV_READY)
 
 $(TEST_READY): $(LOCK) | $(UV_READY)
 	@echo "Installing what the tests need"
-	@$(SYNC) --extra simbench
+	@$(SYNC) --extra simbench --extra service
 	@touch $@ $(RUN_READY)
 
 $(BENCH_READY): $(LOCK) | $(UV_READY)
 	@echo "Installing what the benchmarks need"
-	@$(SYNC) --extra simbench --group compare
+	@$(SYNC) --extra simbench --extra service --group compare
 	@touch $@ $(RUN_READY) $(TEST_READY)

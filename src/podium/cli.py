@@ -38,9 +38,16 @@ app = typer.Typer(
 imports = typer.Typer(help="Make input from public data.", no_args_is_help=True)
 app.add_typer(imports, name="import")
 app.add_typer(bench, name="bench")
+users = typer.Typer(help="Manage the users of the service.", no_args_is_help=True)
+app.add_typer(users, name="user")
 
 AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 FOLDER = Annotated[Path, typer.Argument(help="The study folder.", metavar="DIR")]
+DATA = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the service's data.  [default: podium-data, or PODIUM_DATA]", metavar="DIR"),
+]
+EMAIL = Annotated[str, typer.Argument(help="E-mail address.", metavar="EMAIL")]
 FAILED, BAD_INPUT, ENDED_BY_SIGNAL = 1, 2, 128
 #: What is left of a run may take this long to tidy up after a signal, s.
 GRACE_SECONDS = 10.0
@@ -257,6 +264,78 @@ def warm_up() -> None:
 
     seconds = compile_kernels()
     typer.echo(f"kernels ready after {seconds:.1f} s")
+
+
+@app.command()
+def serve(
+    data: DATA = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.  [default: 8000]")] = None,
+) -> None:
+    """Serve studies and runs to many users. Everything else is set by PODIUM_... variables (docs/service.md)."""
+    with _service() as (commands, settings):
+        commands.serve(settings.read(data=data, host=host, port=port))
+
+
+@app.command()
+def worker(data: DATA = None) -> None:
+    """Compute the runs of a service whose server has PODIUM_WORKERS=0, or help one that has more."""
+    with _service() as (_, settings):
+        from podium.service.logs import log_as_json
+        from podium.service.worker import work
+
+        log_as_json()
+        work(settings.read(data=data))
+
+
+@users.command("add")
+def add_user(
+    email: EMAIL,
+    name: Annotated[str | None, typer.Option(help="Name; the address by default.")] = None,
+    role: Annotated[str, typer.Option(help="viewer, operator or admin.")] = "operator",
+    data: DATA = None,
+) -> None:
+    """Make a user of the service; the password is asked for, or read from the input."""
+    with _service() as (commands, settings), commands.users_of(settings.read(data=data)) as place:
+        made = commands.add_user(place, email, name or email, _password(), commands.role_of(role))
+        typer.echo(f"{made}: {role}")
+
+
+@users.command("passwd")
+def set_password(email: EMAIL, data: DATA = None) -> None:
+    """Give a user of the service another password; it is asked for, or read from the input."""
+    with _service() as (commands, settings), commands.users_of(settings.read(data=data)) as place:
+        commands.set_password(place, email, _password())
+        typer.echo(f"{email}: the password is set, and all sessions are over")
+
+
+@users.command("list")
+def list_users(data: DATA = None, as_json: AS_JSON = False) -> None:
+    """List the users of the service."""
+    with _service() as (commands, settings), commands.users_of(settings.read(data=data)) as place:
+        found = commands.list_users(place)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    for user in found if not as_json else []:
+        typer.echo(f"{user['email']:40} {user['role']:10} {'' if user['active'] else 'locked'}".rstrip())
+
+
+def _password() -> str:
+    """From the terminal, unseen and twice; else the first line of the input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+@contextmanager
+def _service() -> Iterator[tuple[Any, Any]]:
+    """The service's commands and settings; says what to install where they are not there."""
+    try:
+        from podium.service import commands
+        from podium.service.settings import Settings
+    except ModuleNotFoundError as error:
+        raise PodiumError(f"the service needs {error.name!r}: pip install 'podium[service]'") from None
+    yield commands, Settings
 
 
 @imports.command("smard")

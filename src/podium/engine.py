@@ -63,26 +63,41 @@ class Result(Outcome):
             write_report(aside)
 
 
+def level1(
+    study: Study, *, workers: int | None = None, where: Where | None = None, phase: Phase = _quiet
+) -> LocalResult:
+    """Level 1 of a study: what `run` begins with, to be kept and given to it later (arguments as of `run`)."""
+    return local_of(study, workers if where is None else where, phase("level 1"))
+
+
+def level1_result(study: Study, local: LocalResult, *, phase: Phase = _quiet) -> Result:
+    """Level 1 of a study as a result of its own, checked: there is no plan, and nothing is promised."""
+    phase("check")
+    return Result(study, local, None, None, _checked(study, local, None))
+
+
 def run(
     study: Study,
     *,
     workers: int | None = None,
     where: Where | None = None,
     phase: Phase = _quiet,
+    local: LocalResult | None = None,
     told: Callable[[Round], None] = _unheard,
 ) -> Result:
     """Optimise a study on both levels and check it.
 
     `workers`: number of processes, None for all cores; `where`: instead, any place where work may run. The result
     depends on neither. `phase` is told the name of each phase of `PHASES` as it begins, and gives back what is to be
-    told the number of PODs done. `told` hears of every round of level 2: its bound, profit and gap.
+    told the number of PODs done. `local`: level 1 of the same study and options, where it is known already. `told`
+    hears of every round of level 2: its bound, profit and gap.
     Raises InputError where the study cannot be optimised at all, ClusterLostError where a Dask cluster is lost; a POD
     that fails is in the result.
     """
     place = workers if where is None else where
     if study.options.method == "exact":
         ensure_no_arbitrage(study.prices, study.horizon)
-    local = local_of(study, place, phase("level 1"))
+    local = local or level1(study, workers=workers, where=where, phase=phase)
     plan = promised = bids = None
     if study.prices is not None or study.market.sells:
         plan = optimise_portfolio(study, local, workers=place, progress=phase("level 2"), told=told)

@@ -13,7 +13,8 @@ import pytest
 
 import podium
 from one_pod import half_hours
-from podium.compute import Progress
+from podium import engine
+from podium.compute import Progress, silent
 from podium.devices import Battery, FixedLoad, Pv
 from podium.engine import PHASES, Result
 from podium.errors import InputError
@@ -241,6 +242,28 @@ def test_phases_are_told_in_order(tmp_path: Path) -> None:
     result.write(tmp_path / "results", phase)
     assert tuple(begun) == PHASES
     assert done == [4], "two PODs on both levels"
+
+
+def test_a_run_from_a_known_level_1_is_the_same_run(tmp_path: Path) -> None:
+    """Level 1 is not solved again, and neither schedule nor money differ; alone it is a result without a plan."""
+    given, begun = study(home("a"), home("b")), []
+
+    def phase(name: str) -> Progress:
+        begun.append(name)
+        return silent
+
+    local = engine.level1(given, workers=1)
+    whole, behind = ran(given), podium.run(given, workers=1, local=local, phase=phase)
+    assert begun == ["level 2", "reference promise", "check"]
+    assert behind.plan is not None
+    assert whole.plan is not None
+    np.testing.assert_array_equal(behind.plan.schedule.p, whole.plan.schedule.p)
+    assert behind.plan.profit_eur == whole.plan.profit_eur
+    alone = engine.level1_result(given, local)
+    assert alone.ok
+    assert alone.summary["level2"]["method"] is None
+    assert alone.summary["level1"]["cost_eur"] == whole.summary["level1"]["cost_eur"]
+    assert (written(alone, tmp_path) / "report.html").is_file()
 
 
 def test_the_virtus_run_checks_good(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ class EnergyPrices:
     """Market prices per step, EUR/MWh. Each of shape (step,).
 
     `buy` is paid for net withdrawal, `sell` received for net injection, and `production` is what a kWh of generation
-    costs (used by the reference method only). The reference method takes any of them; `exact` wants buy = sell.
+    costs (used by the reference method only). The reference method takes any of them; `exact` wants sell <= buy.
     """
 
     buy: NDArray[np.float64]

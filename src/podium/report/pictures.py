@@ -43,8 +43,8 @@ def certificate(results: Results) -> Figure:
     """Bound and plan, and the gap between them, round by round."""
     rounds = pd.DataFrame(results.certificate["rounds"]).astype(float)
     figure, axes = _figure("Bound, plan and gap by round", results, rows=2)
-    bound = rounds["bound_eur"].cummin()
-    axes[0].plot(rounds["round"], bound, color=MUTED, linewidth=1.4, linestyle=":", label="bound: no plan earns more")
+    bound = rounds["bound_eur"]
+    axes[0].plot(rounds["round"], bound, color=MUTED, linewidth=1.4, linestyle=":", label="bound")
     axes[0].plot(rounds["round"], rounds["profit_eur"], color=ACCENT, linewidth=2.0, label="plan")
     late = rounds.iloc[len(rounds) // 3 :][["bound_eur", "profit_eur"]]
     low, high = float(np.nanmin(late)), float(np.nanmax(late))

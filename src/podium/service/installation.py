@@ -1,0 +1,55 @@
+"""What server, workers and command line share: settings, the data folder, the database, the secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from podium.service.database import Database, database_url
+from podium.service.seal import Seal, read_seal
+from podium.service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A service that is set up, running or not."""
+
+    settings: Settings
+    database: Database
+    seal: Seal
+
+    def study_folder(self, study: UUID) -> Path:
+        """Where the files of a study lie."""
+        return self.settings.data / "studies" / str(study)
+
+    def run_folder(self, run: UUID) -> Path:
+        """Where the results of a run lie, a folder per attempt."""
+        return self.settings.data / "runs" / str(run)
+
+    @property
+    def uploads(self) -> Path:
+        """Where uploads are looked at before they become studies."""
+        return self.settings.data / "uploads"
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Installation]:
+    """The installation of these settings; folders, secret and tables are made where they are not there yet.
+
+    Raises InputError where the secret may be read by others.
+    """
+    data = settings.data
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in ("studies", "runs", "uploads"):
+        (data / name).mkdir(mode=0o700, exist_ok=True)
+    given = settings.database_url
+    database = Database(database_url(data, None if given is None else given.get_secret_value()))
+    try:
+        seal = read_seal(data)
+        database.migrate(data)
+        yield Installation(settings, database, seal)
+    finally:
+        database.close()

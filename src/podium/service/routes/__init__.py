@@ -1,0 +1,3 @@
+"""The routes of the API: each parses, calls, and answers."""
+
+API = "/api/v1"

@@ -1,0 +1,250 @@
+"""A process that computes runs, one after the other."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import pickle
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from podium import engine, load_study
+from podium.compute import Progress
+from podium.engine import Result
+from podium.errors import InputError, Problem
+from podium.market.coordination import Round
+from podium.service import jobs, level1
+from podium.service.installation import Installation, opened
+from podium.service.jobs import Job
+from podium.service.logs import RUN, log_as_json
+from podium.service.problems import details, told
+from podium.service.settings import Settings
+from podium.service.studies import INPUT
+from podium.study import Options, Study
+
+_IDLE_SECONDS = 0.5
+_TELL_SECONDS = 0.3
+_WATCH_SECONDS = 1.0
+#: Runs can wait for a core more easily than those who look at a page.
+_NICE = 5
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Worker:
+    """Takes runs from the queue until it is told to leave."""
+
+    place: Installation
+    leaving: threading.Event = field(default_factory=threading.Event)
+    job: Job | None = None
+
+    def work(self) -> None:
+        """Compute runs; ends after the run under way once `leaving` is set."""
+        while not self.leaving.is_set():
+            try:
+                self.job = jobs.take(self.place)
+            except Exception:  # noqa: BLE001 - the database may be away for a while
+                _log.exception("the queue could not be read")
+            if self.job is None:
+                self.leaving.wait(_IDLE_SECONDS)
+                continue
+            RUN.set(str(self.job.run))
+            compute(self.place, self.job)
+            self.job = None
+            RUN.set(None)
+
+    def stop(self) -> None:
+        """Give the run under way back and end at once, with all processes that compute for it."""
+        if self.job is not None:
+            with suppress(Exception):
+                jobs.give_back(self.place, self.job)
+        end_group()
+
+
+def end_group() -> None:
+    """End this process and those that it started; nothing may be left that computes."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(1)
+
+
+def compute(place: Installation, job: Job) -> None:
+    """Compute a run, and say how it ended. Its folder of results counts only if the run was still the worker's."""
+    folder = place.run_folder(job.run) / job.attempt
+    over = threading.Event()
+    threading.Thread(target=_watch, args=(place, job, over), daemon=True).start()
+    try:
+        _log.info("begun")
+        ended = _computed(place, job, folder)
+        over.set()
+        _log.info("done" if ended else "computed for nothing: another worker has the run")
+        if not ended:
+            shutil.rmtree(folder, ignore_errors=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the end of this run and not of the worker
+        over.set()
+        _log.exception("failed")
+        shutil.rmtree(folder, ignore_errors=True)
+        problem = told(error)
+        _until_done(lambda: jobs.end(place, job, "failed", problem=problem))
+
+
+def _computed(place: Installation, job: Job, folder: Path) -> bool:
+    study = with_options(load_study(place.study_folder(job.study) / INPUT, place.settings.study_limits), job)
+    teller = Teller(place, job)
+    result = _result(place, job, study, teller)
+    result.write(folder, teller)
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    ended = _until_done(lambda: jobs.end(place, job, "done", summary=summary))
+    if ended and job.kind != "local":
+        level1.drop(place.run_folder(job.run))
+    return ended
+
+
+def _result(place: Installation, job: Job, study: Study, phase: Teller) -> Result:
+    """What the kind of run asks for. Level 1 is kept once it is known, and taken where it was kept."""
+    workers = place.settings.cores_per_run
+    if job.kind == "portfolio":
+        local = None if job.local_run is None else level1.kept(place.run_folder(job.local_run))
+        if local is None:
+            raise InputError(Problem("local_run", "its level 1 is gone, or of another version", "a new local run"))
+        return engine.run(study, workers=workers, phase=phase, local=local, told=phase.round)
+    local = level1.kept(place.run_folder(job.run))
+    if local is None:
+        local = engine.level1(study, workers=workers, phase=phase)
+        level1.keep(place.run_folder(job.run), local)
+    if job.kind == "local":
+        return engine.level1_result(study, local, phase=phase)
+    return engine.run(study, workers=workers, phase=phase, local=local, told=phase.round)
+
+
+def with_options(study: Study, job: Job) -> Study:
+    """The study with the options of the run in place of its own."""
+    return replace(study, options=Options.model_validate({**study.options.model_dump(), **job.options}))
+
+
+def _until_done(write: Callable[[], bool]) -> bool:
+    """Try until the database takes it; a database that is away for a while must not cost a result."""
+    while True:
+        try:
+            return write()
+        except Exception:  # noqa: BLE001
+            _log.exception("the database does not answer; trying again")
+            time.sleep(_WATCH_SECONDS)
+
+
+class Teller:
+    """Writes down phases and PODs done, not more often than anybody looks."""
+
+    def __init__(self, place: Installation, job: Job) -> None:
+        self.place, self.job = place, job
+        self.phase, self.done, self.told_at = "", 0, 0.0
+
+    def __call__(self, phase: str) -> Progress:
+        """A phase begins."""
+        self.phase, self.done = phase, 0
+        self._tell([("phase", phase)])
+        return self._advanced
+
+    def round(self, done: Round) -> None:
+        """A round of level 2 is over, and the next begins with the first POD."""
+        self.done = 0
+        money = f"bound {done.bound_eur:.2f} EUR, profit {done.profit_eur:.2f} EUR, gap {done.gap:.2%}"
+        self._tell([("round", f"round {done.number}: {money}")])
+
+    def _advanced(self, pods: int) -> None:
+        self.done += pods
+        if time.monotonic() - self.told_at > _TELL_SECONDS:
+            self._tell([])
+
+    def _tell(self, lines: list[tuple[str, str]]) -> None:
+        self.told_at = time.monotonic()
+        try:
+            jobs.tell(self.place, self.job, self.phase, self.done, lines)
+        except Exception:  # noqa: BLE001 - progress that nobody hears of is no reason to end a run
+            _log.exception("progress could not be written")
+
+
+def _watch(place: Installation, job: Job, over: threading.Event) -> None:
+    """Say that this worker lives, and end it where the run is to end or takes too much."""
+    RUN.set(str(job.run))
+    begun = time.monotonic()
+    pause = min(_WATCH_SECONDS, place.settings.lease_seconds / 4)
+    while not over.wait(pause):
+        try:
+            kept = jobs.keep(place, job)
+        except Exception:  # noqa: BLE001 - the database may be away for a while
+            _log.exception("the lease could not be renewed")
+            continue
+        if over.is_set():
+            return
+        too_much = beyond_limits(place.settings, time.monotonic() - begun)
+        if too_much is not None:
+            jobs.end(place, job, "failed", problem=details(422, "limit", too_much))
+        elif not kept:
+            jobs.end(place, job, "cancelled")
+        if too_much is not None or not kept:
+            _log.warning("ended: %s", too_much or "cancelled, or given to another worker")
+            shutil.rmtree(place.run_folder(job.run) / job.attempt, ignore_errors=True)
+            end_group()
+
+
+def beyond_limits(settings: Settings, seconds: float) -> str | None:
+    """Which limit on time or memory a run has passed; None where none."""
+    if seconds > settings.run_seconds_max:
+        return f"the run took longer than {settings.run_seconds_max:g} s"
+    size = memory_bytes()
+    if size > settings.run_bytes_max:
+        return f"the run took {size:,} bytes of memory; {settings.run_bytes_max:,} are the most"
+    return None
+
+
+def memory_bytes() -> int:
+    """Memory of this process and those of its group, bytes; 0 where the system does not tell."""
+    pages, group = 0, os.getpgrp()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, IndexError, ValueError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                pages += int(fields[21])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def work(settings: Settings, leaving: threading.Event | None = None) -> None:
+    """Compute runs in this process until it is told to end."""
+    with opened(settings) as place:
+        worker = Worker(place, leaving or threading.Event())
+
+        def stop(_number: int, _frame: object) -> None:
+            threading.Thread(target=worker.stop, daemon=True).start()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        worker.work()
+
+
+def main() -> None:
+    """A worker of a server, which sends its settings and lives as long as the pipe is open."""
+    log_as_json()
+    os.nice(_NICE)
+    settings = pickle.loads(base64.b64decode(sys.stdin.buffer.readline()))
+    leaving = threading.Event()
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        leaving.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    work(settings, leaving)
+
+
+if __name__ == "__main__":
+    main()

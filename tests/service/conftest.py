@@ -1,0 +1,155 @@
+"""A service of its own for each test, on SQLite and on PostgreSQL, and visitors that use it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+import uvicorn
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import NullPool, create_engine, text
+
+from podium.client import Client
+from podium.service import accounts, passwords
+from podium.service.accounts import Role
+from podium.service.app import create_app
+from podium.service.installation import Installation, opened
+from podium.service.settings import Settings
+
+PASSWORD = "correct horse battery"
+Visit = Callable[..., Client]
+
+
+@dataclass(frozen=True)
+class PostgreSql:
+    """A server of the tests' own, on a socket in its folder."""
+
+    pg_ctl: str
+    home: Path
+    user: str | None
+
+    @property
+    def address(self) -> str:
+        """Address of its first database."""
+        return f"postgresql+psycopg://podium@/postgres?host={self.home}"
+
+    def run(self, *command: str | Path) -> None:
+        """Run a command as the server's user."""
+        subprocess.run(command, check=True, capture_output=True, user=self.user, cwd=self.home, timeout=60)
+
+    def control(self, *words: str) -> None:
+        """Tell the server to start, stop, restart."""
+        options = f"-c listen_addresses='' -k {self.home} -c fsync=off -c max_connections=50"
+        self.run(self.pg_ctl, "-D", self.home / "data", "-w", "-l", self.home / "log", "-o", options, *words)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSql]:
+    """A server that lives as long as the tests."""
+    folders = [*map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), os.environ.get("PATH", "")]
+    initdb, pg_ctl = (shutil.which(name, path=os.pathsep.join(folders)) for name in ("initdb", "pg_ctl"))
+    if initdb is None or pg_ctl is None:
+        pytest.skip("no PostgreSQL server here (Debian: apt-get install postgresql)")
+    home = Path(tempfile.mkdtemp(prefix="podium-pg-"))
+    server = PostgreSql(pg_ctl, home, "postgres" if os.getuid() == 0 else None)
+    try:
+        if server.user is not None:
+            shutil.chown(home, server.user)
+        server.run(initdb, "-D", home / "data", "-U", "podium", "-A", "trust", "--no-sync", "-E", "UTF8")
+        server.control("start")
+    except (subprocess.CalledProcessError, LookupError) as error:
+        shutil.rmtree(home, ignore_errors=True)
+        pytest.skip(f"PostgreSQL does not start here: {getattr(error, 'stderr', error)!r}")
+    yield server
+    server.control("stop", "-m", "immediate")
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 at its least cost: tests hash many passwords, and none that is worth guessing."""
+    cheap = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    monkeypatch.setattr(passwords, "_argon2", lambda: cheap)
+    passwords._nobody.cache_clear()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Address of an empty database; None for SQLite in the data folder."""
+    if request.param == "sqlite":
+        yield None
+        return
+    server: str = request.getfixturevalue("postgresql").address
+    name = f"test_{uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield server.replace("/postgres?", f"/{name}?")
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str | None) -> Settings:
+    """Settings of a service without workers; tests compute runs themselves."""
+    return Settings.read(data=tmp_path / "data", database_url=database_url, workers=0, cores_per_run=1)
+
+
+@pytest.fixture
+def place(settings: Settings) -> Iterator[Installation]:
+    """The service, set up and without users."""
+    with opened(settings) as found:
+        yield found
+
+
+@contextmanager
+def serving(place: Installation) -> Iterator[str]:
+    """Address of a server of this process, on a port that is free."""
+    server = uvicorn.Server(uvicorn.Config(create_app(place), port=0, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server does not start"
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def url(place: Installation) -> Iterator[str]:
+    """Address of the server."""
+    with serving(place) as found:
+        yield found
+
+
+@pytest.fixture
+def visit(place: Installation, url: str) -> Iterator[Visit]:
+    """Makes visitors: nobody in particular, or a new user of an address, signed in."""
+    made: list[Client] = []
+
+    def visitor(email: str | None = None, role: Role = Role.operator, token: str | None = None) -> Client:
+        made.append(Client(http=httpx.Client(base_url=url, timeout=30, trust_env=False), token=token))
+        if email is not None:
+            accounts.add_user(place, email, email.partition("@")[0], PASSWORD, role)
+            made[-1].sign_in(email, PASSWORD)
+        return made[-1]
+
+    yield visitor
+    for client in made:
+        client.http.close()

@@ -1,0 +1,207 @@
+"""`podium serve` as a process: from an empty folder, through kill -9, to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import create_engine, text
+
+import podium
+from podium.client import Client, is_ready
+from podium.service.database import database_url as address_of
+from podium.study.examples import write_example
+from service.conftest import PASSWORD
+
+PODIUM = [sys.executable, "-c", "from podium.cli import main; main()"]
+WAIT_SECONDS = 60.0
+
+
+def until(true: Callable[[], object], what: str) -> None:
+    """Wait until something is true."""
+    end = time.monotonic() + WAIT_SECONDS
+    while not true():
+        assert time.monotonic() < end, f"not within {WAIT_SECONDS:g} s: {what}"
+        time.sleep(0.05)
+
+
+def children(parent: int) -> list[int]:
+    """Processes that a process has started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(path.parent.name))
+    return found
+
+
+def alive(process: int) -> bool:
+    """Whether a process lives; one that has ended and that nobody asked for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Server:
+    """A server in a folder, started as users start it."""
+
+    def __init__(self, folder: Path, database_url: str | None) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.folder, self.url = folder, f"http://127.0.0.1:{port}"
+        self.environment = os.environ | {"PODIUM_PORT": str(port), "PODIUM_LEASE_SECONDS": "2"}
+        if database_url is not None:
+            self.environment["PODIUM_DATABASE_URL"] = database_url
+        self.log = (folder / "log").open("a+", encoding="utf-8")
+        self.start()
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        command = [*PODIUM, "serve"]
+        self.process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stderr=self.log)
+        until(lambda: is_ready(self.url) or self.process.poll() is not None, "the server answers")
+        assert self.process.poll() is None, self.said()
+        until(self.workers, "a worker is there")
+
+    def workers(self) -> list[int]:
+        """The processes that compute."""
+        return children(self.process.pid)
+
+    def said(self) -> str:
+        """The log so far."""
+        self.log.seek(0)
+        return self.log.read()
+
+    def kill(self, *others: int) -> None:
+        """kill -9, without a word to anybody."""
+        for process in (self.process.pid, *others):
+            os.kill(process, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def server(tmp_path: Path, database_url: str | None) -> Iterator[Server]:
+    """A server in an empty folder; no process of it is left."""
+    found = Server(tmp_path, database_url)
+    yield found
+    workers = found.workers()
+    found.process.terminate()
+    found.process.wait(20)
+    until(lambda: not any(alive(worker) for worker in workers), "the workers have ended")
+    found.log.close()
+
+
+def said(folder: Path, *words: str) -> str:
+    """What `podium user` says, which reads the password from its input."""
+    done = subprocess.run(
+        [*PODIUM, "user", *words],
+        input=PASSWORD + "\n",
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@only_sqlite
+def test_from_an_empty_folder_to_a_result(server: Server, tmp_path: Path) -> None:
+    """The first visitor signs up, opens the example, and sees it done within a minute.
+
+    A run is cancelled in its midst, another worker takes the place of the one that ended with it; and the server ends
+    when it is asked to, as do its workers.
+    """
+    with Client(server.url) as client:
+        assert client.set_up("ada@example.org", "Ada", PASSWORD).role == "admin"
+        study = client.make_example("one-home")
+        begun = time.monotonic()
+        run = client.wait(client.start_run(study.id).id, 60)
+        assert (run.state, run.attempts) == ("done", 1)
+        assert time.monotonic() - begun < 60
+        long = client.start_run(client.make_example("it-north-200").id)
+        until(lambda: client.run(long.id).phase == "level 1", "the long run computes")
+        worker = server.workers()
+        client.cancel_run(long.id)
+        assert client.wait(long.id, 20).state == "cancelled"
+        until(lambda: not any(map(alive, worker)), "what computed the cancelled run has ended")
+        until(lambda: [found for found in server.workers() if found not in worker], "another worker is there")
+    data = tmp_path / "podium-data"
+    assert stat.S_IMODE((data / "secret").stat().st_mode) == 0o600
+    entries = [json.loads(line) for line in server.said().splitlines() if line.startswith("{")]
+    assert {entry["run"] for entry in entries if "run" in entry} >= {str(run.id), str(long.id)}
+    assert PASSWORD not in server.said()
+    assert said(tmp_path, "add", "bob@example.org", "--role", "viewer") == "bob@example.org: viewer\n"
+    users = json.loads(said(tmp_path, "list", "--json"))
+    assert [(user["email"], user["role"]) for user in users] == [
+        ("ada@example.org", "admin"),
+        ("bob@example.org", "viewer"),
+    ]
+    with Client(server.url) as client:
+        assert client.sign_in("bob@example.org", PASSWORD).role == "viewer"
+    os.kill(server.process.pid, signal.SIGTERM)
+    assert server.process.wait(20) in (0, 128 + signal.SIGTERM)
+
+
+def test_a_run_goes_on_after_kill_9_of_everything(server: Server, tmp_path: Path, database_url: str | None) -> None:
+    """Server and worker die in mid-run; the next server finishes it, once, with the result of an uninterrupted one."""
+    with Client(server.url) as client:
+        client.set_up("ada@example.org", "Ada", PASSWORD)
+        run = client.start_run(client.make_example("dst-days").id)
+        until(lambda: client.run(run.id).phase == "level 1", "the run computes")
+        workers = server.workers()
+        server.kill(*workers)
+        assert state(tmp_path, database_url) == [("running", 1)]
+        server.start()
+        done = client.wait(run.id, 60)
+        assert (done.state, done.attempts) == ("done", 2)
+        log = [line.text for line in client.log(run.id)]
+        assert (log.count("done"), log.count("level 1")) == (1, 2)
+        results = client.download_results(run.id, tmp_path / "got")
+    podium.run(podium.load_study(write_example("dst-days", tmp_path / "same")), workers=1).write(tmp_path / "expected")
+    for table in ("steps", "pods", "schedule"):
+        got, expected = (pq.read_table(folder / f"{table}.parquet") for folder in (results, tmp_path / "expected"))
+        assert got.equals(expected)
+
+
+def state(folder: Path, database_url: str | None) -> list[tuple[str, int]]:
+    """State and attempts of all runs, read from the database itself."""
+    engine = create_engine(address_of(folder / "podium-data", database_url))
+    with engine.connect() as connection:
+        found = [tuple(row) for row in connection.execute(text("SELECT state, attempts FROM run"))]
+    engine.dispose()
+    return found
+
+
+@only_sqlite
+def test_a_worker_outlives_its_server_until_its_run_is_done(server: Server, tmp_path: Path) -> None:
+    """kill -9 of the server alone: the run is neither lost nor begun twice, and the worker without a server leaves."""
+    with Client(server.url) as client:
+        client.set_up("ada@example.org", "Ada", PASSWORD)
+        study = client.make_example("dst-days")
+        first = client.start_run(study.id)
+        client.start_run(study.id, again=True)
+        until(lambda: client.run(first.id).phase == "level 1", "the run computes")
+        workers = server.workers()
+        server.kill()
+        until(lambda: not any(map(alive, workers)), "the worker has finished its run and left")
+        assert state(tmp_path, None) == [("done", 1), ("queued", 0)]
