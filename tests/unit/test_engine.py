@@ -34,7 +34,7 @@ TARIFF = {"buy_eur_per_kwh": 0.3, "sell_eur_per_kwh": 0.08}
 
 SUMMARY_KEYS = {
     "study", "podium_version", "time_zone", "start", "end", "step_minutes", "steps", "pods", "devices", "level1",
-    "level2", "virtus", "check", "undelivered_kwh", "notices",
+    "level2", "virtus", "check", "undelivered_kwh", "worth", "notices",
 }  # fmt: skip
 TABLES = {
     "steps": {
@@ -52,6 +52,7 @@ TABLES = {
     "schedule": {
         "pod", "device", "kind", "time", "power_kw", "energy_kwh", "aux_kw", "spill_kw", "baseline_kw",
     },
+    "shadow": {"what", "group", "time", "eur_per_kwh"},
 }  # fmt: skip
 
 
@@ -116,7 +117,7 @@ def test_a_run_leaves_the_files_of_the_contract(tmp_path: Path) -> None:
     assert (summary["start"], summary["end"]) == ("2018-05-14T00:00:00+02:00", "2018-05-14T03:00:00+02:00")
     assert summary["level1"]["solvers"] == {"kernel": 2, "lp": 0, "milp": 0, "baseline": 0}
     assert set(json.loads((folder / "certificate.json").read_text())) == {
-        "method", "profit_eur", "bound_eur", "gap", "rounds",
+        "method", "profit_eur", "bound_eur", "gap", "rounds", "worth",
     }  # fmt: skip
     rows = pd.read_parquet(folder / "pod_summary.parquet").set_index("pod")
     assert rows.loc["b", ["name", "group", "composition", "solver", "status", "message"]].tolist() == [
@@ -208,8 +209,8 @@ def test_without_a_market_a_pod_needs_a_tariff() -> None:
 
 
 def test_prices_that_exact_cannot_take_are_told_before_the_work() -> None:
-    """The reference method takes them."""
-    pair = EnergyPrices(PRICES.buy, PRICES.buy - 5.0, PRICES.production)
+    """Selling for more than buying costs; the reference method takes it."""
+    pair = EnergyPrices(PRICES.buy, PRICES.buy + 5.0, PRICES.production)
     begun: list[str] = []
 
     def phase(name: str) -> Progress:
@@ -217,7 +218,7 @@ def test_prices_that_exact_cannot_take_are_told_before_the_work() -> None:
         return lambda _done: None
 
     given = study(home("a"), prices=pair)
-    with pytest.raises(InputError, match="one price for both"):
+    with pytest.raises(InputError, match="profit would have no limit"):
         podium.run(given, workers=1, phase=phase)
     assert begun == []
     result = podium.run(given.with_method("virtus"), workers=1, phase=phase)

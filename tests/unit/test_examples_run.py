@@ -75,9 +75,7 @@ def results_hang_together(ran: Ran) -> None:
         assert (energy["min_kw"] <= energy[between] + slack).all()
         assert (energy[between] <= energy["max_kw"] + slack).all()
     assert ran.study.prices is not None
-    virtus = podium.optimise_portfolio(
-        ran.study.portfolio, ran.study.prices, ran.result.local, method="virtus", workers=1
-    )
+    virtus = podium.optimise_portfolio(ran.study.with_method("virtus"), ran.result.local, workers=1)
     assert ran.summary["level2"]["profit_eur"] >= virtus.profit_eur - 1e-6
     assert rows["plan_profit_eur"].sum() == pytest.approx(ran.summary["level2"]["profit_eur"])
 

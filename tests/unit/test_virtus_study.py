@@ -27,6 +27,7 @@ from podium.market.plan import optimise_portfolio, promise
 from podium.market.virtus import study
 from podium.market.virtus.study import ReferencePods, reference_level1
 from podium.portfolio import Pod, Portfolio
+from podium.study import Study
 
 LOAD = FixedLoad(device="load", profile="load")
 BATTERY = Battery(
@@ -240,7 +241,7 @@ def test_prices_that_pay_more_than_they_ask_have_a_promise_and_a_baseline() -> N
     prices = EnergyPrices(np.array([40.0, 50.0]), np.array([60.0, 30.0]), np.array([10.0, 10.0]))
     local = optimise_local(portfolio, market_eur_per_kwh=prices.tariff_eur_per_kwh, workers=1)
     assert local.baseline.cost_eur[0] == pytest.approx(-0.5 * (2 * 0.04 + 2 * 0.03))
-    plan = optimise_portfolio(portfolio, prices, local, method="virtus")
+    plan = optimise_portfolio(Study("dear", portfolio, prices).with_method("virtus"), local)
     assert plan.profit_eur == pytest.approx(0.5 * (2 * 0.06 + 2 * 0.03))
     assert plan.pod_profit_eur.sum() == pytest.approx(plan.profit_eur)
     promised = promise(portfolio, prices, local)

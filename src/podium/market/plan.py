@@ -36,6 +36,8 @@ Method = Literal["exact", "virtus"]
 
 #: The rounds aim for this part of the gap that is asked for; making the mix real and selling it takes the rest.
 AIM = 0.6
+#: What may leave a greater gap than is asked for.
+WHY_MORE = "whole offers, devices that are on or off, or calls that last several steps leave it"
 
 
 @dataclass(frozen=True)
@@ -242,7 +244,7 @@ def _notices(found: Found, certificate: Certificate, wanted: float) -> tuple[str
             f"limits of the portfolio or its headroom could not be kept: {found.missing_kw:.1f} kW are missing at most"
         )
     if certificate.gap > wanted:
-        why = "the time limit came first" if found.late else "whole offers and devices that are on or off leave it"
+        why = "the time limit came first" if found.late else WHY_MORE
         notices.append(f"the certified gap is {certificate.gap:.2%} and not {wanted:.2%}: {why}")
     return tuple(notices)
 

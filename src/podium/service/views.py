@@ -244,6 +244,10 @@ class RunOptions(Request):
     """Longest time for one POD whose problem has integers, s."""
     mip_gap: Annotated[float, Field(ge=0, le=1)] | None = None
     """Relative gap at which such a problem counts as solved."""
+    gap: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Certified distance from the best possible at which level 2 ends."""
+    portfolio_time_limit_seconds: Annotated[float, Field(gt=0, le=86_400)] | None = None
+    """Longest time for the coordination of level 2, s."""
 
     def given(self) -> dict[str, Any]:
         """Those that are given."""
