@@ -186,6 +186,23 @@ def test_check_finds_results_that_were_changed(home: Path, tmp_path: Path, say: 
     assert "schedule.parquet" in errors
 
 
+def test_explain_says_why_in_words_or_for_machines(home: Path, say: Say) -> None:
+    """A battery at noon: the same numbers in words and as JSON; a wrong POD names the right one."""
+    options = ["explain", home, "--pod", "home-1", "--at", "2018-05-14T12:05+02:00", "--device", "battery-1"]
+    code, out, _ = say(*options)
+    assert code == 0
+    assert out.startswith("home-1, 2018-05-14T12:00:00+02:00, 15 min (local time, Europe/Rome)\n")
+    assert "EUR/kWh at the meter, losses and wear included." in out
+    code, machine, _ = say(*options, "--json")
+    assert code == 0
+    content = json.loads(machine)
+    assert [each["device"] for each in content["devices"]] == ["battery-1"]
+    assert "\n".join(content["lines"]) + "\n" == out
+    code, _, errors = say("explain", home, "--pod", "hmoe-1", "--at", "2018-05-14T12:05+02:00")
+    assert code == 2
+    assert "POD: 'hmoe-1'; expected 'home-1'" in errors
+
+
 def test_report_is_made_again_from_the_files(home: Path, say: Say) -> None:
     page = home / "results" / "report.html"
     page.unlink()
@@ -212,7 +229,7 @@ def test_help_answers_at_once_and_names_every_command() -> None:
     """No heavy package is imported before it is needed."""
     done = podium("--help")
     assert done.returncode == 0
-    for name in ("init", "markets", "run", "check", "report", "schema", "import", "bench", "warm-up"):
+    for name in ("init", "markets", "run", "check", "explain", "report", "schema", "import", "bench", "warm-up"):
         assert f" {name} " in done.stdout
     script = "import sys, podium.cli; print([n for n in ('numpy', 'pandas', 'numba', 'loky') if n in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -255,7 +255,7 @@ def test_a_run_from_a_known_level_1_is_the_same_run(tmp_path: Path) -> None:
 
     local = engine.level1(given, workers=1)
     whole, behind = ran(given), podium.run(given, workers=1, local=local, phase=phase)
-    assert begun == ["level 2", "reference promise", "check"]
+    assert begun == ["level 2", "bids", "reference promise", "check"]
     assert behind.plan is not None
     assert whole.plan is not None
     np.testing.assert_array_equal(behind.plan.schedule.p, whole.plan.schedule.p)

@@ -140,6 +140,32 @@ def test_the_most_of_an_offer_is_worth_what_it_earns(tmp_path: Path) -> None:
     assert "kW up ready for up, at" in found.text
 
 
+def test_headroom_costs_what_it_keeps_from_the_market(tmp_path: Path) -> None:
+    """A full battery sells 2 of 4 kW in every step, to keep 2 kW free: a kW less of that sells half a kWh."""
+    full = battery(energy_initial_kwh=10, energy_end_min_kwh=0)
+    given = study(Pod(pod="home", devices=[full]), market=Market(headroom_up_kw=2.0))
+    folder = written(given, tmp_path)
+    table = pd.read_parquet(folder / "limits.parquet")
+    assert table["what"].tolist() == ["headroom up"] * 3
+    np.testing.assert_allclose(table["limit_kw"], 2.0)
+    np.testing.assert_allclose(table["eur_per_kw"], [0.5 * 0.03, 0.5 * 0.09, 0.5 * 0.19], rtol=0.02)
+    found = podium.explain(given, folder, pod="home", at=MOMENTS[2])
+    assert lone(found).power_kw == pytest.approx(-2, abs=1e-6)
+    assert "greatest injection, with the reserve held, −4.000 kW" in found.text
+
+
+def test_prices_of_a_peak_sum_to_its_charge(tmp_path: Path) -> None:
+    """Rows of the peak share its charge among the steps that make it; the limit is the plan's peak."""
+    pods = [Pod(pod=name, devices=[battery(f"{name} b"), FixedLoad(device=name, profile="load")]) for name in "ab"]
+    given = study(*pods, market=Market(peak_eur_per_kw=0.01))
+    folder = written(given, tmp_path)
+    table = pd.read_parquet(folder / "limits.parquet")
+    position = pd.read_parquet(folder / "steps.parquet")["position_kw"]
+    assert set(table["what"]) == {"peak"}
+    assert table["eur_per_kw"].sum() == pytest.approx(0.01, rel=0.02)
+    np.testing.assert_allclose(table["limit_kw"], position.max())
+
+
 def test_reserve_pays_for_what_the_price_does_not(tmp_path: Path) -> None:
     """Down reserve at 1,000 EUR/MW/h makes a full battery sell at a price below what its energy is worth."""
     product = ReserveProduct("down", "down", np.zeros(3, dtype=np.int64), np.array([1000.0]), np.zeros(3),

@@ -14,7 +14,7 @@ from podium.flex.exclusive import DEFAULT
 from podium.flex.offering import Offering
 from podium.flex.reserve import room_of
 from podium.flex.respond import Responder, Signal
-from podium.flex.solve import net_power
+from podium.flex.solve import net_power, solve
 from podium.flexstore import FlexStore
 from podium.market.members import Brief, Part
 from podium.portfolio import Meter
@@ -89,17 +89,23 @@ class PodModel:
         return None if cost is None or self.least_eur is None else (self.least_eur - cost) / amount
 
     def _cost(self, store: FlexStore, meter: Meter, offering: Offering) -> float | None:
-        """What the POD pays at best, EUR; None where it could not back reserve as it did."""
+        """What the POD pays at best, EUR; None without a schedule, or where it could not back reserve as it did."""
         no = np.zeros(1, dtype=np.int64)
         responder = Responder(store, meter, self.hours, self.day, no, offering, no.astype(bool))
         able = responder.offering
         answer = responder.answer(self.signal)
-        if responder.offering is not able:
+        plainly = len(responder.plain_single) + len(responder.plain_separable) > 0
+        if responder.offering is not able or (plainly and not self._feasible(store, meter)):
             return None
         net = net_power(store, answer.schedule.p, 1)
         energy = self.hours * float((self.signal.energy * net).sum())
         reserve = float((self.signal.reserve[0][:, :, None, :] * answer.backing).sum())
         return float(answer.own_eur[0]) + energy - reserve
+
+    def _feasible(self, store: FlexStore, meter: Meter) -> bool:
+        """Whether the POD has a schedule at all, which the dynamic programme alone does not tell the responder."""
+        solved = solve(store, meter.plus(self.signal.energy), self.hours, self.day)
+        return not solved.conflicts and not solved.failures
 
 
 def _changed(store: FlexStore, change: Change) -> FlexStore:

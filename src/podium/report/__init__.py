@@ -7,6 +7,7 @@ from pathlib import Path
 
 from podium.report.files import read_results
 from podium.report.page import write_page
+from podium.report.sold import read_sold
 
 __all__ = ["PAGE", "write_report"]
 
@@ -26,13 +27,14 @@ def write_report(results_dir: Path) -> list[Path]:
     from podium.report.pictures import draw_pictures  # matplotlib: 0.7 s that other commands need not wait for
 
     results = read_results(results_dir)
+    sold = read_sold(results)
     written = []
-    for name, picture in draw_pictures(results).items():
+    for name, picture in draw_pictures(results, sold).items():
         with _Aside(results_dir / name) as aside:
             picture.savefig(aside, format="png", dpi=144)
         written.append(results_dir / name)
     with _Aside(results_dir / PAGE) as aside:
-        write_page(results, aside)
+        write_page(results, sold, aside)
     return [results_dir / PAGE, *written]
 
 

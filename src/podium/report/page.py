@@ -15,7 +15,7 @@ import numpy as np
 from podium.report import sections
 from podium.report.explorer import CHUNK_PODS, Explorer, build_explorer
 from podium.report.files import DEVICE_SERIES, POD_SERIES, STEP_COLUMNS, Results
-from podium.report.sold import Sold, read_sold, sold_data, sold_links, sold_sections
+from podium.report.sold import Sold, sold_data, sold_links, sold_sections
 from podium.report.text import count, kind_text, level_text
 
 SCRIPTS = (
@@ -32,9 +32,9 @@ SCRIPTS = (
 _DECIMALS = {"_kw": 3, "_eur": 6, "_eur_per_mwh": 4}
 
 
-def write_page(results: Results, path: Path) -> None:
+def write_page(results: Results, sold: Sold, path: Path) -> None:
     """Write the page to `path`."""
-    explorer, sold = build_explorer(results), read_sold(results)
+    explorer = build_explorer(results)
     page = Template(_asset("page.html")).substitute(_parts(results, explorer, sold))
     before, after = page.split("<!--data-->")
     with path.open("w", encoding="utf-8") as file:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from podium.report.clock import LocalClock
 from podium.report.files import Results
 from podium.report.sections import period_text
-from podium.report.sold import Backed, read_sold
+from podium.report.sold import Backed, Sold
 from podium.report.text import MINUS, fixed, kind_text, percent, seconds
 
 INK, MUTED, FAINT, BAND, ACCENT = "#1b2329", "#5c6870", "#d9dee2", "#dfe5e9", "#0a7a6c"
@@ -24,7 +24,7 @@ KIND_COLOURS = ("#2f7f74", "#8fbf5a", "#d8a23a", "#4f7fb5", "#a26fb0", "#c8664e"
 MEGAWATTS_FROM_KW = 10_000.0
 
 
-def draw_pictures(results: Results) -> dict[str, Figure]:
+def draw_pictures(results: Results, sold: Sold) -> dict[str, Figure]:
     """The main figures by file name."""
     drawings: dict[str, Callable[[Results], Figure]] = {
         "flexibility.png": flexibility,
@@ -35,17 +35,16 @@ def draw_pictures(results: Results) -> dict[str, Figure]:
     found = {name: draw(results) for name, draw in drawings.items()}
     if len(results.certificate.get("rounds") or []) > 1:
         found["certificate.png"] = certificate(results)
-    backed = read_sold(results).backed
-    return found | ({"reserve.png": reserve(results, backed)} if backed else {})
+    return found | ({"reserve.png": reserve(results, sold.backed)} if sold.backed else {})
 
 
 def certificate(results: Results) -> Figure:
-    """Bound and plan, and the gap between them, round by round."""
+    """Bound and best mix, and the gap between them, round by round."""
     rounds = pd.DataFrame(results.certificate["rounds"]).astype(float)
-    figure, axes = _figure("Bound, plan and gap by round", results, rows=2)
-    bound = rounds["bound_eur"].cummin()
-    axes[0].plot(rounds["round"], bound, color=MUTED, linewidth=1.4, linestyle=":", label="bound: no plan earns more")
-    axes[0].plot(rounds["round"], rounds["profit_eur"], color=ACCENT, linewidth=2.0, label="plan")
+    figure, axes = _figure("Bound, best mix and gap by round", results, rows=2)
+    bound = rounds["bound_eur"]
+    axes[0].plot(rounds["round"], bound, color=MUTED, linewidth=1.4, linestyle=":", label="bound")
+    axes[0].plot(rounds["round"], rounds["profit_eur"], color=ACCENT, linewidth=2.0, label="best mix")
     late = rounds.iloc[len(rounds) // 3 :][["bound_eur", "profit_eur"]]
     low, high = float(np.nanmin(late)), float(np.nanmax(late))
     room = 0.15 * max(high - low, 1e-9 * max(abs(high), 1.0))

@@ -97,7 +97,8 @@ def certificate_text(results: Results) -> str:
         ["Rounds", f"{len(rounds):,}"],
         ["Time at level 1, level 2", _times(results.summary)],
     ]
-    return table(["Certificate", ""], rows, {1})
+    note = "A round’s best mix becomes the plan when it is made real and offers are whole: that costs a little."
+    return table(["Certificate", ""], rows, {1}) + (tag("p", note, "quiet under") if len(rounds) > 1 else "")
 
 
 def _times(summary: dict[str, Any]) -> str:

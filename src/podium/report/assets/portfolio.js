@@ -112,14 +112,13 @@ function roundsChart(host) {
   });
   const after = rounds.map(({ seconds }) => (seconds === null ? "" : `, after ${fixed(seconds, 1)} s`));
   const hover = (name, form) => ({ text: after, hovertemplate: `${name}, round %{x}%{text}: ${form}<extra></extra>` });
-  const best = (key, choose) => rounds.map((each) => each[key]).reduce((all, value) => [...all, value === null ? all.at(-1) ?? null : choose(value, all.at(-1) ?? value)], []);
   const profit = rounds.map((each) => each.profit_eur);
   const late = rounds.slice(Math.floor(rounds.length / 3)).flatMap((each) => [each.bound_eur, each.profit_eur]).filter((value) => value !== null);
   const [low, high] = [Math.min(...late), Math.max(...late)];
-  new PlainChart(host, "Bound, plan and gap by round", 360, () => ({
+  new PlainChart(host, "Bound, best mix and gap by round", 360, () => ({
     traces: [
-      line("Bound", best("bound_eur", Math.min), "--muted", "dot", hover("Bound", "%{y:,.2f} EUR")),
-      line("Plan", profit, "--accent", "solid", hover("Plan", "%{y:,.2f} EUR")),
+      line("Bound", rounds.map((each) => each.bound_eur), "--muted", "dot", hover("Bound", "%{y:,.2f} EUR")),
+      line("Best mix", profit, "--accent", "solid", hover("Best mix", "%{y:,.2f} EUR")),
       line("Gap", rounds.map(({ gap }) => (gap > 0 ? 100 * gap : null)), "--ink", "solid", { yaxis: "y2", showlegend: false, ...hover("Gap", "%{y:,.3f} %") }),
     ],
     layout: {
