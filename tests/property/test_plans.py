@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import podium
+from podium import checking
 from podium.devices import Battery
 from podium.dispatch import Fleet, try_activations
 from podium.errors import InputError
@@ -131,3 +132,19 @@ def test_all_that_is_called_is_delivered(seed: int) -> None:
     assert trial.activations == 1000
     assert trial.called_kwh > 0
     assert trial.undelivered_kwh == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_calls_keep_the_limits_of_groups(seed: int) -> None:
+    """Everything called, each device its part of what backs an offer: the check finds portfolio and group in limits."""
+    study = study_of(drawn(seed))
+    plan = planned(study)
+    assert plan.backing is not None
+    held = plan.backing
+    backing = checking.Backing(study.portfolio.store().ids, held.products, held.up_kw, held.down_kw)
+    for report in (
+        checking.check_portfolio_limits(study.portfolio, study.market, plan.pod_kw, plan.offers_kw, backing),
+        checking.check_backed(study.market, study.horizon, plan.offers_kw, backing),
+        checking.check_offers(study.market, study.horizon, plan.offers_kw),
+    ):
+        assert report.good, report

@@ -229,6 +229,8 @@ class Layout:
     """Columns of each product's offers. Shapes (block,)."""
     misses: Ints
     """Columns of what is missing from limits and headroom."""
+    shares: list[list[list[Ints | None]]]
+    """Columns of what each area gives to an offer, [area][product][side]; None with one area, and where not sold."""
 
 
 def layout_of(c: Coupling) -> Layout:
@@ -254,9 +256,8 @@ def layout_of(c: Coupling) -> Layout:
     if c.positions:
         _limits(programme, c, power, offers, shares, misses)
         _peak(programme, c, power)
-    return Layout(
-        programme, position, backing, covered, offers, np.concatenate(misses) if misses else np.zeros(0, np.int64)
-    )
+    missed = np.concatenate(misses) if misses else np.zeros(0, np.int64)
+    return Layout(programme, position, backing, covered, offers, missed, shares)
 
 
 def _settlement(programme: Programme, c: Coupling, power: list[Ints]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 
@@ -18,7 +18,7 @@ from podium.market.coordination import Ask, Coordination, Round, Until, answered
 from podium.market.coupling import Coupling, portfolio_profit_eur
 from podium.market.master import Master, Mixed, Sums
 from podium.market.members import Brief, Members, Part, Settled
-from podium.market.selling import hold_offers, hold_whole, sellable
+from podium.market.selling import hold_offers, hold_whole, sellable, shared_by_area
 from podium.portfolio import Portfolio
 
 Floats = NDArray[np.float64]
@@ -188,6 +188,10 @@ def _finished(
     coupling = task.coupling
     mixed, settled = _settled(task, state, team, offsets)
     offers, dropped = _backed_offers(coupling, settled, [mixed.own[columns] for columns in state.master.layout.offers])
+    if len(coupling.areas) > 1:
+        area = task.area[task.portfolio.store().pod]
+        backing = shared_by_area(coupling, state.master.layout, mixed.own, area, settled.backing, offers)
+        settled = replace(settled, backing=backing)
     power = np.stack([settled.net_kw[(task.area == a) & ~task.absent].sum(axis=0) for a in range(len(coupling.areas))])
     misses = mixed.own[state.master.layout.misses]
     return Found(
