@@ -223,8 +223,6 @@ class Layout:
     """Rows sum of the PODs' power + ... = ...; -1 where positions do not couple. Shape (area, step)."""
     backing: Ints
     """Rows sum of the PODs' backing - ... >= ...; -1 where not sold. Shape (area, product, 2, step)."""
-    covered: Ints
-    """Rows backing of all areas - offer >= ...; -1 where not sold. Shape (product, 2, step)."""
     offers: tuple[Ints, ...]
     """Columns of each product's offers. Shapes (block,)."""
     misses: Ints
@@ -252,12 +250,12 @@ def layout_of(c: Coupling) -> Layout:
             position[area] = rows
             power.append(columns)
         _settlement(programme, c, power)
-    backing, covered, shares = _backing(programme, c, offers, misses)
+    backing, shares = _backing(programme, c, offers, misses)
     if c.positions:
         _limits(programme, c, power, offers, shares, misses)
         _peak(programme, c, power)
     missed = np.concatenate(misses) if misses else np.zeros(0, np.int64)
-    return Layout(programme, position, backing, covered, offers, missed, shares)
+    return Layout(programme, position, backing, offers, missed, shares)
 
 
 def _settlement(programme: Programme, c: Coupling, power: list[Ints]) -> None:
@@ -286,11 +284,10 @@ def _missing(programme: Programme, c: Coupling, rows: Ints, sign: float, misses:
 
 def _backing(
     programme: Programme, c: Coupling, offers: tuple[Ints, ...], misses: list[Ints]
-) -> tuple[Ints, Ints, list[list[list[Ints | None]]]]:
+) -> tuple[Ints, list[list[list[Ints | None]]]]:
     """Backing of all areas covers every offer. Where areas have limits, each area's share is a column of its own."""
     areas = len(c.areas)
     rows_of = np.full((areas, len(c.products), 2, c.steps), -1)
-    covers = np.full((len(c.products), 2, c.steps), -1)
     shares: list[list[list[Ints | None]]] = [[[None, None] for _ in c.products] for _ in range(areas)]
     for k, product in enumerate(c.products):
         for side in (0, 1):
@@ -299,7 +296,6 @@ def _backing(
                 continue
             covered = programme.add_rows(len(sold), 0.0, np.inf)
             programme.add(covered, offers[k][product.block[sold]], -1.0)
-            covers[k, side, sold] = covered
             _missing(programme, c, covered, 1.0, misses if product.required_kw > 0 else [])
             for area in range(areas):
                 if areas == 1:
@@ -311,7 +307,7 @@ def _backing(
                 programme.add(covered, columns, 1.0)
                 rows_of[area, k, side, sold] = rows
                 shares[area][k][side] = columns
-    return rows_of, covers, shares
+    return rows_of, shares
 
 
 def _limits(
