@@ -29,6 +29,8 @@ Bools = NDArray[np.bool_]
 
 #: Levels closer than this, kWh, are the same.
 RESTS = 1e-9
+#: Calls whose lengths differ by less than this part of them last equally long.
+CRUMB = 1e-7
 
 
 @dataclass(frozen=True)
@@ -165,9 +167,23 @@ class Responder:
         done = np.concatenate((self.plain_single, self.plain_separable, self.backed_single, self.backed_separable))
         self.batches = self._batches(np.setdiff1d(np.flatnonzero(present), done))
 
+    def _held_hours(self) -> Floats:
+        """How long the dynamic programme holds a call, h: at least a step, and a crumb more. Shape (product,).
+
+        A call of exactly one step would need as much room per power as the power moves in the step, at any power at
+        once; the programme follows borders that move.
+        """
+        return np.maximum(self.offering.sustain_hours, self.step_hours) * (1.0 + CRUMB)
+
     def _fits_kernel(self) -> Bools:
-        """PODs whose stores have power flows alone, which fill them when they withdraw. Shape (pod,)."""
-        store = self.store
+        """PODs whose stores have power flows alone, which fill them when they withdraw. Shape (pod,).
+
+        None where a call is shorter than a step, unless all are: these need room for the whole step they fall into.
+        """
+        store, hours = self.store, self.offering.sustain_hours
+        short = hours < self.step_hours * (1.0 - CRUMB)
+        if short.any() and not (self.offering.windows and (hours <= self.step_hours * (1.0 + CRUMB)).all()):
+            return np.zeros(len(self.area), dtype=bool)
         fills = (store.k_plus > 0).all(axis=1) | (store.p_max <= 0).all(axis=1)
         drains = (store.k_minus > 0).all(axis=1) | (store.p_min >= 0).all(axis=1)
         flows = (store.aux_max > 0).any(axis=1) | (store.spill_max > 0).any(axis=1)
@@ -226,7 +242,7 @@ class Responder:
         low = np.where(sold.any(axis=(0, 1)), room.low, -np.inf)
         high = np.where(sold.any(axis=(0, 1)), room.high, np.inf)
         reserve = Reserve(
-            np.ascontiguousarray(price[:, UP]), np.ascontiguousarray(price[:, DOWN]), self.offering.sustain_hours,
+            np.ascontiguousarray(price[:, UP]), np.ascontiguousarray(price[:, DOWN]), self._held_hours(),
             self.offering.eligible, low, high, np.where(room.kappa_up > 0, room.kappa_up, 1.0),
             np.where(room.kappa_down > 0, room.kappa_down, 1.0),
         )  # fmt: skip

@@ -237,14 +237,14 @@ class Layout:
     """Rows sum of the PODs' power + ... = ...; -1 where positions do not couple. Shape (area, step)."""
     backing: Ints
     """Rows sum of the PODs' backing - ... >= ...; -1 where not sold. Shape (area, product, 2, step)."""
-    covered: Ints
-    """Rows backing of all areas - offer >= ...; -1 where not sold. Shape (product, 2, step)."""
     offers: tuple[Ints, ...]
     """Columns of each product's offers. Shapes (block,)."""
     misses: Ints
     """Columns of what is missing from limits and headroom."""
-    limits: tuple[LimitRows, ...] = ()
+    limits: tuple[LimitRows, ...]
     """Rows of limits and peak charge."""
+    shares: list[list[list[Ints | None]]]
+    """Columns of what each area gives to an offer, [area][product][side]; None with one area, and where not sold."""
 
 
 def layout_of(c: Coupling) -> Layout:
@@ -266,13 +266,13 @@ def layout_of(c: Coupling) -> Layout:
             position[area] = rows
             power.append(columns)
         _settlement(programme, c, power)
-    backing, covered, shares = _backing(programme, c, offers, misses)
+    backing, shares = _backing(programme, c, offers, misses)
     limits: list[LimitRows] = []
     if c.positions:
         limits += _limits(programme, c, power, offers, shares, misses)
         limits += _peak(programme, c, power)
-    missing = np.concatenate(misses) if misses else np.zeros(0, np.int64)
-    return Layout(programme, position, backing, covered, offers, missing, tuple(limits))
+    missed = np.concatenate(misses) if misses else np.zeros(0, np.int64)
+    return Layout(programme, position, backing, offers, missed, tuple(limits), shares)
 
 
 def _settlement(programme: Programme, c: Coupling, power: list[Ints]) -> None:
@@ -301,11 +301,10 @@ def _missing(programme: Programme, c: Coupling, rows: Ints, sign: float, misses:
 
 def _backing(
     programme: Programme, c: Coupling, offers: tuple[Ints, ...], misses: list[Ints]
-) -> tuple[Ints, Ints, list[list[list[Ints | None]]]]:
+) -> tuple[Ints, list[list[list[Ints | None]]]]:
     """Backing of all areas covers every offer. Where areas have limits, each area's share is a column of its own."""
     areas = len(c.areas)
     rows_of = np.full((areas, len(c.products), 2, c.steps), -1)
-    covers = np.full((len(c.products), 2, c.steps), -1)
     shares: list[list[list[Ints | None]]] = [[[None, None] for _ in c.products] for _ in range(areas)]
     for k, product in enumerate(c.products):
         for side in (0, 1):
@@ -314,7 +313,6 @@ def _backing(
                 continue
             covered = programme.add_rows(len(sold), 0.0, np.inf)
             programme.add(covered, offers[k][product.block[sold]], -1.0)
-            covers[k, side, sold] = covered
             _missing(programme, c, covered, 1.0, misses if product.required_kw > 0 else [])
             for area in range(areas):
                 if areas == 1:
@@ -326,7 +324,7 @@ def _backing(
                 programme.add(covered, columns, 1.0)
                 rows_of[area, k, side, sold] = rows
                 shares[area][k][side] = columns
-    return rows_of, covers, shares
+    return rows_of, shares
 
 
 def _limits(

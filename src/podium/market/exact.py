@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 
@@ -18,7 +18,7 @@ from podium.market.coordination import Ask, Coordination, Round, Until, answered
 from podium.market.coupling import Coupling, portfolio_profit_eur
 from podium.market.master import Master, Mixed, Sums
 from podium.market.members import Brief, Members, Part, Settled
-from podium.market.selling import hold_offers, hold_whole, sellable
+from podium.market.selling import hold_offers, hold_whole, sellable, shared_by_area
 from podium.portfolio import Portfolio
 
 Floats = NDArray[np.float64]
@@ -189,6 +189,10 @@ def _finished(
     coupling = task.coupling
     mixed, settled = _settled(task, state, team, offsets)
     offers, dropped = _backed_offers(coupling, settled, [mixed.own[columns] for columns in state.master.layout.offers])
+    if len(coupling.areas) > 1:
+        area = _device_area(task)
+        backing = shared_by_area(coupling, state.master.layout, mixed.own, area, settled.backing, offers)
+        settled = replace(settled, backing=backing)
     power = np.stack([settled.net_kw[(task.area == a) & ~task.absent].sum(axis=0) for a in range(len(coupling.areas))])
     misses = mixed.own[state.master.layout.misses]
     return Found(
@@ -200,11 +204,12 @@ def _finished(
 def _settled(task: Task, state: Coordination, team: Team[Part], offsets: Ints) -> tuple[Mixed, Settled]:
     """The best mix that can be sold, made real: what the devices then lack of an offer, the next mix has more of."""
     master, coupling = state.master, task.coupling
-    more = np.zeros(master.layout.covered.shape)
+    more = np.zeros(master.layout.backing.shape)
+    area = _device_area(task)
     mixed = master.solve()
     for _ in range(MENDS):
         settled = Settled.joined(team.ask(partial(_settle, weights=_by_part(master, mixed, offsets))))
-        lacking = _lacking(coupling, master, mixed, settled)
+        lacking = _lacking(coupling, master, mixed, settled, area)
         if lacking.max(initial=0.0) <= LACKING_KW:
             break
         more += MEND_MORE * lacking
@@ -212,16 +217,26 @@ def _settled(task: Task, state: Coordination, team: Team[Part], offsets: Ints) -
     return mixed, settled
 
 
-def _lacking(coupling: Coupling, master: Master, mixed: Mixed, settled: Settled) -> Floats:
-    """What the devices back less than is offered, kW (product, 2, step)."""
-    total = settled.backing.sum(axis=2)
-    lacking = np.zeros(total.shape)
-    for k, product in enumerate(coupling.products):
-        sold = product.block >= 0
-        offer = mixed.own[master.layout.offers[k]][product.block[sold]]
-        for side in (0, 1):
-            if product.sides[side]:
-                lacking[k, side, sold] = np.maximum(offer - total[k, side, sold], 0.0)
+def _device_area(task: Task) -> Ints:
+    """Area of each device; empty where there is only one area. Shape (device,)."""
+    several = len(task.coupling.areas) > 1
+    return task.area[task.portfolio.store().pod] if several else np.zeros(0, dtype=np.int64)
+
+
+def _lacking(coupling: Coupling, master: Master, mixed: Mixed, settled: Settled, area: Ints) -> Floats:
+    """What the devices of each area back less than it gives to offers, kW (area, product, 2, step)."""
+    layout = master.layout
+    lacking = np.zeros(layout.backing.shape)
+    for a in range(len(lacking)):
+        mine = settled.backing[:, :, area == a] if len(area) else settled.backing
+        total = mine.sum(axis=2)
+        for k, product in enumerate(coupling.products):
+            sold = product.block >= 0
+            for side in (0, 1):
+                if product.sides[side]:
+                    columns = layout.shares[a][k][side]
+                    given = layout.offers[k][product.block[sold]] if columns is None else columns
+                    lacking[a, k, side, sold] = np.maximum(mixed.own[given] - total[k, side, sold], 0.0)
     return lacking
 
 
@@ -232,10 +247,10 @@ def _with_more(coupling: Coupling, master: Master, mixed: Mixed, more: Floats) -
         return master.solve()
     except SolverError:
         for k, product in enumerate(coupling.products):
-            short = np.unique(product.block[(product.block >= 0) & (more[k] > 0).any(axis=0)])
+            short = np.unique(product.block[(product.block >= 0) & (more[:, k] > 0).any(axis=(0, 1))])
             for block in short.tolist():
                 kw = float(mixed.own[master.layout.offers[k][block]])
-                less = max(kw - max(product.increment_kw, float(more[k][:, product.block == block].max())), 0.0)
+                less = max(kw - max(product.increment_kw, float(more[:, k][:, :, product.block == block].max())), 0.0)
                 master.fix_offers(k, block, sellable(coupling, k, block, less))
         return master.solve()
 

@@ -177,8 +177,8 @@ class Master:
         self.highs.changeColBounds(int(self.layout.offers[product][block]), kw, kw)
 
     def require_more(self, more_kw: Floats) -> None:
-        """Backing beyond the offers, kW (product, 2, step), that a mix has to have."""
-        for row, kw in zip(self.layout.covered[more_kw > 0], more_kw[more_kw > 0], strict=True):
+        """Backing beyond what goes to offers, kW (area, product, 2, step), that a mix has to have."""
+        for row, kw in zip(self.layout.backing[more_kw > 0], more_kw[more_kw > 0], strict=True):
             if row >= 0:
                 self.highs.changeRowBounds(int(row), float(kw), highspy.kHighsInf)
 

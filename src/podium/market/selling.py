@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import SolverError
-from podium.market.coupling import Coupling
+from podium.market.coupling import Coupling, Layout
 from podium.market.master import Master, Mixed
 
 Bools = NDArray[np.bool_]
@@ -106,3 +108,40 @@ def sellable(coupling: Coupling, k: int, b: int, kw: float) -> float:
     if product.increment_kw > 0:
         kw = float(np.floor(kw / product.increment_kw + 1e-9) * product.increment_kw)
     return kw if kw >= product.least_kw - 1e-9 and kw > 0 else 0.0
+
+
+def shared_by_area(
+    coupling: Coupling, layout: Layout, own: Floats, area: Ints, backing: Floats, offers_kw: Sequence[Floats]
+) -> Floats:
+    """Backing (product, 2, device, step), kW, of which each area gives an offer the part that its limits leave.
+
+    `own` holds the portfolio's columns and `area` the area of each device. What devices back beyond an offer would be
+    called in proportion, and so might break the limits of an area that has more of it.
+    """
+    if len(coupling.areas) == 1:
+        return backing
+    backing = backing.copy()
+    for k, product in enumerate(coupling.products):
+        for side in (0, 1):
+            columns = [shares[k][side] for shares in layout.shares]
+            given = np.stack([own[found] for found in columns if found is not None]) if columns[0] is not None else None
+            if given is None:
+                continue
+            sold = np.flatnonzero(product.block >= 0)
+            mine = backing[k, side]
+            held = np.stack([mine[area == a][:, sold].sum(axis=0) for a in range(len(columns))])
+            wanted = _parts(given, held, offers_kw[k][product.block[sold]])
+            mine[:, sold] *= _ratio(wanted, held)[area]
+    return backing
+
+
+def _parts(given: Floats, held: Floats, offer: Floats) -> Floats:
+    """What each area gives, (area, step): as planned, as far as it holds it, and all areas together the offer."""
+    parts = np.minimum(given, held)
+    spare = held - parts
+    parts = parts + spare * np.minimum(_ratio(np.maximum(offer - parts.sum(axis=0), 0.0), spare.sum(axis=0)), 1.0)
+    return parts * np.minimum(_ratio(offer, parts.sum(axis=0)), 1.0)
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
