@@ -237,6 +237,8 @@ class Layout:
     """Rows sum of the PODs' power + ... = ...; -1 where positions do not couple. Shape (area, step)."""
     backing: Ints
     """Rows sum of the PODs' backing - ... >= ...; -1 where not sold. Shape (area, product, 2, step)."""
+    covered: Ints
+    """Rows backing of all areas - offer >= ...; -1 where not sold. Shape (product, 2, step)."""
     offers: tuple[Ints, ...]
     """Columns of each product's offers. Shapes (block,)."""
     misses: Ints
@@ -266,13 +268,13 @@ def layout_of(c: Coupling) -> Layout:
             position[area] = rows
             power.append(columns)
         _settlement(programme, c, power)
-    backing, shares = _backing(programme, c, offers, misses)
+    backing, covered, shares = _backing(programme, c, offers, misses)
     limits: list[LimitRows] = []
     if c.positions:
         limits += _limits(programme, c, power, offers, shares, misses)
         limits += _peak(programme, c, power)
     missed = np.concatenate(misses) if misses else np.zeros(0, np.int64)
-    return Layout(programme, position, backing, offers, missed, tuple(limits), shares)
+    return Layout(programme, position, backing, covered, offers, missed, tuple(limits), shares)
 
 
 def _settlement(programme: Programme, c: Coupling, power: list[Ints]) -> None:
@@ -301,10 +303,11 @@ def _missing(programme: Programme, c: Coupling, rows: Ints, sign: float, misses:
 
 def _backing(
     programme: Programme, c: Coupling, offers: tuple[Ints, ...], misses: list[Ints]
-) -> tuple[Ints, list[list[list[Ints | None]]]]:
+) -> tuple[Ints, Ints, list[list[list[Ints | None]]]]:
     """Backing of all areas covers every offer. Where areas have limits, each area's share is a column of its own."""
     areas = len(c.areas)
     rows_of = np.full((areas, len(c.products), 2, c.steps), -1)
+    covers = np.full((len(c.products), 2, c.steps), -1)
     shares: list[list[list[Ints | None]]] = [[[None, None] for _ in c.products] for _ in range(areas)]
     for k, product in enumerate(c.products):
         for side in (0, 1):
@@ -313,6 +316,7 @@ def _backing(
                 continue
             covered = programme.add_rows(len(sold), 0.0, np.inf)
             programme.add(covered, offers[k][product.block[sold]], -1.0)
+            covers[k, side, sold] = covered
             _missing(programme, c, covered, 1.0, misses if product.required_kw > 0 else [])
             for area in range(areas):
                 if areas == 1:
@@ -324,7 +328,7 @@ def _backing(
                 programme.add(covered, columns, 1.0)
                 rows_of[area, k, side, sold] = rows
                 shares[area][k][side] = columns
-    return rows_of, shares
+    return rows_of, covers, shares
 
 
 def _limits(
