@@ -53,6 +53,9 @@ TABLES = {
         "pod", "device", "kind", "time", "power_kw", "energy_kwh", "aux_kw", "spill_kw", "baseline_kw",
     },
     "shadow": {"what", "group", "time", "eur_per_kwh"},
+    "bids": {
+        "market", "direction", "start", "end", "price_eur_per_mwh", "availability_eur_per_mw_h", "quantity_mw",
+    },
 }  # fmt: skip
 
 
