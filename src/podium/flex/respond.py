@@ -218,10 +218,12 @@ class Responder:
         """PODs that back nothing, by the dynamic programme."""
         if len(self.plain_single):
             groups = by_pod(self.store, self.plain_single, priced.withdrawal_max, priced.injection_max)
-            solve_exactly(self.store, groups, priced.buy, priced.sell, self.step_hours, schedule)
+            failed = solve_exactly(self.store, groups, priced.buy, priced.sell, self.step_hours, schedule)
+            self.unanswered |= {int(groups.price[n]) for n in failed}
         if len(self.plain_separable):
             groups = by_device(self.store, np.flatnonzero(np.isin(self.store.pod, self.plain_separable)))
-            solve_exactly(self.store, groups, priced.buy, priced.buy, self.step_hours, schedule)
+            failed = solve_exactly(self.store, groups, priced.buy, priced.buy, self.step_hours, schedule)
+            self.unanswered |= {int(groups.price[n]) for n in failed}
 
     def _backed(self, signal: Signal, priced: Meter, schedule: Schedule, backing: Floats, beyond: Floats) -> None:
         """PODs that back reserve, by the dynamic programme."""
