@@ -31,7 +31,7 @@ from podium.version import __version__
 #: Kind of run -> its phases, in order.
 PHASES_OF = {
     "full": PHASES,
-    "local": tuple(phase for phase in PHASES if phase not in ("level 2", "reference promise")),
+    "local": tuple(phase for phase in PHASES if phase not in ("level 2", "bids", "reference promise")),
     "portfolio": PHASES[1:],
 }
 OVER = ("done", "failed", "cancelled")
