@@ -21,10 +21,10 @@ from podium.flex.reserve import Room
 from podium.flex.respond import Responder, Signal
 from podium.flex.solve import device_cost_eur, net_power
 from podium.flexstore import FlexStore, Floats
-from podium.market.coordination import Round, Until, begin, go_on, weights_of
+from podium.market.coordination import Coordination, Round, Until, begin, go_on, weights_of
 from podium.market.coupling import Coupling, Product
 from podium.market.exact import SAMPLE_GAP, SAMPLE_ROUNDS, SAMPLES
-from podium.market.master import Sums
+from podium.market.master import Mixed, Sums
 from podium.portfolio import Meter
 
 Ints = NDArray[np.int64]
@@ -161,7 +161,8 @@ def run(pods: int, gap: float, told: Callable[[Round], None] = lambda _round: No
     }
 
 
-def _made_real(mixed, state, parts) -> tuple[float, Floats]:  # type: ignore[no-untyped-def]
+def _made_real(mixed: Mixed, state: Coordination, parts: Sequence[Members]) -> tuple[float, Floats]:
+    """Bills of the mix, EUR, and what all batteries back, kW (2, step)."""
     weights, first = weights_of(state.master, mixed), 0
     bills, backed = 0.0, np.zeros((2, STEPS))
     for part in parts:

@@ -27,6 +27,7 @@ from podium.flex.kernel import (
     _grid_stages,
     _rest_stages,
     _scratch,
+    _spread,
     _store_stages,
 )
 
@@ -592,25 +593,6 @@ def _loose(c: Columns, r: Reserve, members: Ints, price: Floats, dt: float, a: B
 
 
 @njit(cache=True)
-def _spread_rest(c: Columns, members: Ints, storing: int, st: Stages, a: Backed) -> None:
-    """Powers of the devices without a store, given the store's net power."""
-    for j in members:
-        if j != storing:
-            for t in range(st.meter_count.shape[0]):
-                a.p[j, t] = _at(c.p_max, j, t)
-    for t in range(st.meter_count.shape[0]):
-        left = a.p[storing, t] - st.meter_start[t]
-        for i in range(st.meter_count[t]):
-            size = min(left, st.meter_length[t, i])
-            if size <= 0.0:
-                break
-            left -= size
-            j = st.meter_owner[t, i]
-            if j >= 0:
-                a.p[j, t] = max(a.p[j, t] - size, _at(c.p_min, j, t))
-
-
-@njit(cache=True)
 def _cones(products: int) -> Cones:
     size = products + 2
     return Cones(np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size, np.int64))
@@ -661,4 +643,4 @@ def back_groups(c: Columns, r: Reserve, g: Groups, buy: Floats, sell: Floats, dt
         a.status[n], a.step[n], a.amount[n] = _backward(c, r, d, dt, st, s, v, bounds)
         if a.status[n] == SOLVED:
             a.beyond[n] = _forward(c, r, d, dt, st, s, v, bounds, a)
-            _spread_rest(c, members, d, st, a)
+            _spread(c, members, d, st, a.p)

@@ -471,14 +471,14 @@ def _forward(c: Columns, d: int, dt: float, st: Stages, v: Values, general: bool
 
 
 @njit(cache=True)
-def _spread(c: Columns, members: Ints, storing: int, st: Stages, a: Answer) -> None:
+def _spread(c: Columns, members: Ints, storing: int, st: Stages, out: Floats) -> None:
     """Powers of the devices without a store, given the store's net power."""
     for j in members:
         if j != storing:
             for t in range(st.meter_count.shape[0]):
-                a.p[j, t] = _at(c.p_max, j, t)
+                out[j, t] = _at(c.p_max, j, t)
     for t in range(st.meter_count.shape[0]):
-        p = a.p[storing, t] if storing >= 0 else 0.0
+        p = out[storing, t] if storing >= 0 else 0.0
         left = p - st.meter_start[t]
         for i in range(st.meter_count[t]):
             size = min(left, st.meter_length[t, i])
@@ -487,7 +487,7 @@ def _spread(c: Columns, members: Ints, storing: int, st: Stages, a: Answer) -> N
             left -= size
             j = st.meter_owner[t, i]
             if j >= 0:
-                a.p[j, t] = max(a.p[j, t] - size, _at(c.p_min, j, t))
+                out[j, t] = max(out[j, t] - size, _at(c.p_min, j, t))
 
 
 @njit(cache=True)
@@ -512,7 +512,7 @@ def _solve_group(
         if step >= 0:
             return NO_ENERGY, step, amount, v
         _forward(c, storing, dt, st, v, not convex, with_aux, a)
-    _spread(c, members, storing, st, a)
+    _spread(c, members, storing, st, a.p)
     return SOLVED, -1, 0.0, v
 
 

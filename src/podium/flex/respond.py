@@ -19,7 +19,7 @@ from podium.flex.exclusive import DEFAULT, Limits
 from podium.flex.highs import Asked
 from podium.flex.kernel import SOLVED, Columns, Groups
 from podium.flex.offering import DOWN, UP, BackingColumns, Offering, add_backing, backing_price, connection_rows
-from podium.flex.program import PodProgram, build, composition
+from podium.flex.program import DeviceColumns, Model, PodProgram, build, composition
 from podium.flex.solve import constant_eur, device_cost_eur, net_power, structure, write_schedule
 from podium.flexstore import FlexStore, Floats
 from podium.portfolio import Meter
@@ -206,7 +206,7 @@ class Responder:
         members = first[:, None] + np.arange(int(last[0] - first[0]))
         found: list[BackingColumns] = []
 
-        def more(model, devices, grid) -> None:  # type: ignore[no-untyped-def]
+        def more(model: Model, devices: list[DeviceColumns], grid: tuple[Ints, Ints]) -> None:
             found.extend(add_backing(model, self.store, devices, self.offering, self.step_hours, self.day))
             connection_rows(model, self.meter, pods, grid, found)
 
