@@ -128,8 +128,18 @@ class Solver:
         return program
 
     def run(self, strategy: str) -> None:
-        """Solve what is loaded by `dual` or `primal` simplex, within the time limit."""
+        """Solve what is loaded by `dual` or `primal` simplex, within the time limit.
+
+        A basis to start from can lead the simplex astray for numerical reasons: then it starts once more without one.
+        """
         self.highs.setOptionValue("simplex_strategy", 4 if strategy == "primal" else 1)
+        self._run()
+        if self.highs.getModelStatus() not in (_OPTIMAL, _LIMIT, *_EMPTY):
+            self.highs.clearSolver()
+            self.highs.setOptionValue("simplex_strategy", 1)
+            self._run()
+
+    def _run(self) -> None:
         self.highs.setOptionValue("time_limit", self.highs.getRunTime() + self.time_limit_seconds)
         self.highs.run()
 
