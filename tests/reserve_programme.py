@@ -65,10 +65,11 @@ class _Rows:
         return float(found.fun)
 
 
-def least_eur(home: Home, *, apart: bool) -> float:
+def least_eur(home: Home, *, apart: bool, windows: bool = False) -> float:
     """The least cost, EUR, earnings of reserve taken off.
 
     `apart`: never charging and discharging in one step; else both at once are allowed, which can only cost less.
+    `windows`: calls are held over all of their steps, not only from the end of the one in which they begin.
     """
     b, dt, r = home.battery, home.step_hours, _Rows()
     steps, last = len(home.buy), len(home.buy) - 1
@@ -86,6 +87,8 @@ def least_eur(home: Home, *, apart: bool) -> float:
     for t in range(steps):
         _physics(home, r, t)
         _backing(home, r, t)
+        if windows:
+            _windows(home, r, t)
         if apart:
             r.row({("charge", t): 1.0, ("charges", t): -b.charge_max_kw}, high=0.0)
             r.row({("discharge", t): 1.0, ("charges", t): b.discharge_max_kw}, high=b.discharge_max_kw)
@@ -106,11 +109,16 @@ def _physics(home: Home, r: _Rows, t: int) -> None:
     r.row({**net, ("withdrawal", t): -1.0, ("injection", t): 1.0}, -home.fixed_kw[t], -home.fixed_kw[t])
 
 
-def _backing(home: Home, r: _Rows, t: int) -> None:
-    b, products = home.battery, range(len(home.sustain_hours))
-    moved = max(
+def _moved(home: Home) -> float:
+    """kWh of the store per kWh called, at most."""
+    b = home.battery
+    return max(
         b.charge_efficiency if b.charge_max_kw else 0.0, 1 / b.discharge_efficiency if b.discharge_max_kw else 0.0
     )
+
+
+def _backing(home: Home, r: _Rows, t: int) -> None:
+    b, products, moved = home.battery, range(len(home.sustain_hours)), _moved(home)
     up, down = ({(f"{name} {k}", t): 1.0 for k in products} for name in ("up", "down"))
     r.row({("discharge", t): 1.0, ("charge", t): -1.0, **up}, high=b.discharge_max_kw)
     r.row({("charge", t): 1.0, ("discharge", t): -1.0, **down}, high=b.charge_max_kw)
@@ -121,3 +129,15 @@ def _backing(home: Home, r: _Rows, t: int) -> None:
     }
     r.row({**lasting["up"], ("energy", t): -1.0}, high=-b.energy_min_kwh)
     r.row({**lasting["down"], ("energy", t): 1.0}, high=b.energy_max_kwh)
+
+
+def _windows(home: Home, r: _Rows, t: int) -> None:
+    """What calls up to the end of step t have moved."""
+    spans = [max(1, int(np.ceil(hours / home.step_hours - 1e-9))) for hours in home.sustain_hours]
+    moved = home.step_hours * _moved(home)
+    up, down = (
+        {(f"{name} {k}", s): moved for k, span in enumerate(spans) for s in range(max(t - span + 1, 0), t + 1)}
+        for name in ("up", "down")
+    )
+    r.row({**up, ("energy", t): -1.0}, high=-home.battery.energy_min_kwh)
+    r.row({**down, ("energy", t): 1.0}, high=home.battery.energy_max_kwh)

@@ -8,9 +8,9 @@ import numpy as np
 
 from podium.dispatch.course import Course
 from podium.dispatch.fleet import Backing, Bools, Fleet, Ints
-from podium.dispatch.windows import energy_load, least_ahead, window_sum
 from podium.flex.exact import Schedule
 from podium.flex.reserve import CRUMB
+from podium.flex.windows import energy_load, least_ahead, window_sum
 from podium.flexstore import Floats
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from podium.dispatch.fleet import Backing, Bools, Fleet
-from podium.dispatch.windows import energy_load
 from podium.flex.exact import Schedule
 from podium.flex.exclusive import AT_ONCE
 from podium.flex.reserve import carried_back, viable
+from podium.flex.windows import energy_load
 from podium.flexstore import Floats
 
 #: Widens the limits of energy, kWh, by what solvers leave in a plan.

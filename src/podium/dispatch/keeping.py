@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from podium.dispatch.fleet import Backing, Fleet
-from podium.dispatch.windows import energy_load
 from podium.flex.exact import Schedule
+from podium.flex.windows import energy_load
 from podium.flexstore import FlexStore, Floats
 from podium.portfolio import Meter
 

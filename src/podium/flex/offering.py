@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from podium.flex.program import DeviceColumns, Model
 from podium.flex.reserve import Room
+from podium.flex.windows import window_sum
 from podium.flexstore import FlexStore, Floats
 from podium.portfolio import Meter
 
@@ -16,6 +17,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 UP, DOWN = 0, 1
+#: Less than this, kWh, beyond what a store holds is rounding.
+OVERDRAWN = 1e-7
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,22 @@ class Offering:
         """Only these devices."""
         return replace(self, eligible=self.eligible[:, devices], room=_room_of(self.room, devices))
 
-    def spans(self, step_hours: float) -> list[int]:
-        """Steps that a call of each product may last."""
-        return [max(1, int(np.ceil(hours / step_hours - 1e-9))) for hours in self.sustain_hours]
+    def spans(self, step_hours: float) -> Ints:
+        """Steps that a call of each product may last. Shape (product,)."""
+        return np.maximum(np.ceil(self.sustain_hours / step_hours - 1e-9), 1).astype(np.int64)
+
+    def overdrawn(self, e: Floats, backing: Floats, fresh: Bools, step_hours: float) -> Bools:
+        """Devices that a call up to the end of some step would move further than their energy `e` allows.
+
+        For stores that giving up power empties. `backing` has shape (product, 2, device, step), `e`, kWh, and `fresh`,
+        where a store starts anew, (device, step). Shape (device,).
+        """
+        room, spans = self.room, self.spans(step_hours)
+        found = np.zeros(len(e), dtype=bool)
+        for side, kappa, left in ((UP, room.kappa_up, e - room.low), (DOWN, room.kappa_down, room.high - e)):
+            moved = step_hours * window_sum(backing[:, side] * kappa, spans, fresh).sum(axis=0)
+            found |= (moved > np.maximum(left, 0.0) + OVERDRAWN).any(axis=1)
+        return found
 
 
 def _room_of(room: Room, devices: Ints) -> Room:
@@ -166,7 +182,7 @@ def _level_rows(model: Model, device: DeviceColumns, level: ArrayLike, sign: flo
 
 
 def _window_rows(
-    model: Model, part: FlexStore, device: DeviceColumns, chosen: list[tuple[int, Ints]], spans: list[int],
+    model: Model, part: FlexStore, device: DeviceColumns, chosen: list[tuple[int, Ints]], spans: Ints,
     moved: Floats, bound: tuple[ArrayLike, float, Bools],
 ) -> None:  # fmt: skip
     """What any call up to here may have moved since it began, or since the store began anew, fits the room."""

@@ -79,17 +79,20 @@ class Responder:
     """The PODs of a part of the portfolio, ready to answer prices.
 
     `meter` holds each POD's own tariff (0 where it is billed on the market alone) and its connection; `area` is the row
-    of the prices that each POD sees; PODs of `absent` do not answer.
+    of the prices that each POD sees; PODs of `absent` do not answer. The dynamic programme holds calls from the end of
+    the step in which they begin; where `strict`, a POD whose answer does not hold them over all of their steps is
+    answered by its programme, which does.
     """
 
     def __init__(
         self, store: FlexStore, meter: Meter, step_hours: float, day: Ints, area: Ints, offering: Offering,
-        absent: Bools, limits: Limits = DEFAULT,
+        absent: Bools, limits: Limits = DEFAULT, *, strict: bool = False,
     ) -> None:  # fmt: skip
         self.store, self.meter, self.step_hours, self.day, self.area = store, meter, step_hours, day, area
         able = offering.eligible & offering.room.backs & _rests(store, offering)
         self.offering = replace(offering, eligible=able & ~absent[store.pod])
         self.limits, self.absent = limits, absent
+        self.strict = strict and offering.windows and bool((offering.spans(step_hours) > 1).any())
         self.constant = constant_eur(store, len(area))
         self._sort()
 
@@ -125,8 +128,11 @@ class Responder:
         self._plainly(priced, schedule)
         self._backed(signal, priced, schedule, backing, beyond)
         bound = np.full(pods, np.nan)
+        again = self._overdrawn(schedule, backing)
+        backing[:, :, np.isin(store.pod, again)] = 0.0
         for batch in self.batches:
-            self._programmed(batch, signal, priced, schedule, backing, bound, gap)
+            asked = np.flatnonzero(np.isin(batch.pods, self.programmed) | np.isin(batch.pods, again))
+            self._programmed(batch, asked, signal, priced, schedule, backing, bound, gap)
         net = net_power(store, schedule.p, pods)
         device = device_cost_eur(store, schedule, self.step_hours, pods)
         own = self.meter.bill(net, self.step_hours) + device
@@ -164,8 +170,20 @@ class Responder:
         self.backed_single = np.flatnonzero(present & alone)
         apart = (one | several) & backs & fits & one_price & free & ~alone
         self.backed_separable = np.flatnonzero(present & apart)
-        done = np.concatenate((self.plain_single, self.plain_separable, self.backed_single, self.backed_separable))
-        self.batches = self._batches(np.setdiff1d(np.flatnonzero(present), done))
+        plain = np.concatenate((self.plain_single, self.plain_separable))
+        backed = np.concatenate((self.backed_single, self.backed_separable))
+        self.programmed = np.setdiff1d(np.flatnonzero(present), np.concatenate((plain, backed)))
+        self.batches = self._batches(np.sort(np.concatenate((self.programmed, backed[: len(backed) * self.strict]))))
+
+    def _overdrawn(self, schedule: Schedule, backing: Floats) -> Ints:
+        """PODs whose quick answers do not hold calls over all of their steps, where they have to."""
+        quick = np.isin(self.store.pod, np.concatenate((self.backed_single, self.backed_separable)))
+        rows = np.flatnonzero(quick & self.offering.eligible.any(axis=0))
+        if not self.strict or not len(rows):
+            return np.zeros(0, dtype=np.int64)
+        fresh = np.asarray(self.store.full("keep")[rows] == 0)
+        over = self.offering.take(rows).overdrawn(schedule.e[rows], backing[:, :, rows], fresh, self.step_hours)
+        return np.unique(self.store.pod[rows[over]])
 
     def _held_hours(self) -> Floats:
         """How long the dynamic programme holds a call, h: at least a step, and a crumb more. Shape (product,).
@@ -262,12 +280,12 @@ class Responder:
         self.unanswered |= set(groups.price[answer.status != SOLVED].tolist())
 
     def _programmed(
-        self, batch: _Batch, signal: Signal, priced: Meter, schedule: Schedule, backing: Floats, bound: Floats,
-        gap: float | None,
+        self, batch: _Batch, asked: Ints, signal: Signal, priced: Meter, schedule: Schedule, backing: Floats,
+        bound: Floats, gap: float | None,
     ) -> None:  # fmt: skip
-        """PODs with programmes: new prices, the same rows."""
+        """PODs (those of the batch with these numbers) with programmes: new prices, the same rows."""
         arrays, grid = batch.program.arrays, batch.program.grid
-        for n, pod in enumerate(batch.pods):
+        for n, pod in zip(asked.tolist(), batch.pods[asked].tolist(), strict=True):
             cost = np.array(arrays.cost[n])
             cost[grid[0]] = self.step_hours * priced.buy[pod]
             cost[grid[1]] = -self.step_hours * priced.sell[pod]
@@ -275,7 +293,7 @@ class Responder:
                 backing_price(mine, signal.reserve[self.area[pod]], cost)
             solved = batch.asked.solve(n, cost, gap)
             if solved.x is None:
-                self.unanswered.add(int(pod))
+                self.unanswered.add(pod)
                 continue
             write_schedule(self.store, batch.program, solved.x, n, schedule)
             for mine in batch.backing:

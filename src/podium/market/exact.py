@@ -32,6 +32,8 @@ SAMPLES = (8, 64, 512)
 SAMPLE_GAP = 5e-3
 SAMPLE_ROUNDS = 60
 PART_PODS = 64
+#: Portfolios of at most so many PODs hold calls over all of their steps in every answer, larger ones only in mixes.
+STRICT_PODS = 256
 ROUNDS = 300
 #: Rounds once offers are held that are sold in steps.
 HELD_ROUNDS = 6
@@ -62,11 +64,13 @@ class Task:
     limits: Limits
     windows: bool = True
 
-    def brief(self, portfolio: Portfolio, rows: Ints, clusters: int, number: int = 0) -> Brief:
+    def brief(
+        self, portfolio: Portfolio, rows: Ints, clusters: int, number: int = 0, *, strict: bool = False
+    ) -> Brief:  # fmt: skip
         """What the PODs of these rows need to know."""
         return Brief(
             portfolio, self.area[rows], self.absent[rows], self.retail, self.market_eur_per_kwh,
-            self.coupling.products, self.coupling.sold, number, clusters, self.limits, self.windows,
+            self.coupling.products, self.coupling.sold, number, clusters, self.limits, self.windows, strict,
         )  # fmt: skip
 
 
@@ -128,7 +132,8 @@ def _where(workers: Workers, parts: int) -> Where:
 
 def _brief_of(task: Task, number: int, first: int, last: int) -> Brief:
     share = min(last - first, max(1, round(CLUSTERS * (last - first) / len(task.portfolio))))
-    return task.brief(task.portfolio.part(first, last), np.arange(first, last), share, number)
+    strict = len(task.portfolio) <= STRICT_PODS
+    return task.brief(task.portfolio.part(first, last), np.arange(first, last), share, number, strict=strict)
 
 
 def _members(part: Part) -> Members:

@@ -46,6 +46,8 @@ class Brief:
     """Number of clusters that PODs which mix are put into, at least one per area."""
     limits: Limits
     windows: bool = True
+    strict: bool = False
+    """Whether every answer holds calls over all of their steps, or only their mix does."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Part:
         offering = self._offering()
         self.responder = Responder(
             self.store, self.meter, self.hours, portfolio.horizon.day, brief.area, offering, brief.absent,
-            brief.limits,
+            brief.limits, strict=brief.strict,
         )  # fmt: skip
         self.members = self._members()
         store = self.store

@@ -17,6 +17,8 @@ Ints = NDArray[np.int64]
 
 #: So many other choices are tried, one by one, for answers that are whole and for offers in steps.
 TRIES = 60
+#: An offer that lacks less than this, kW, to the next step is that step: solvers keep rows no more closely.
+ROUNDING_KW = 1e-6
 
 
 def hold_whole(master: Master, whole: Bools, left_out: int) -> None:
@@ -106,8 +108,8 @@ def sellable(coupling: Coupling, k: int, b: int, kw: float) -> float:
     if product.required_kw > 0:
         return kw
     if product.increment_kw > 0:
-        kw = float(np.floor(kw / product.increment_kw + 1e-9) * product.increment_kw)
-    return kw if kw >= product.least_kw - 1e-9 and kw > 0 else 0.0
+        kw = float(np.floor((kw + ROUNDING_KW) / product.increment_kw) * product.increment_kw)
+    return kw if kw >= product.least_kw - ROUNDING_KW and kw > 0 else 0.0
 
 
 def shared_by_area(

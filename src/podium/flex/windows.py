@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from podium.dispatch.fleet import Bools, Ints
 from podium.flexstore import Floats
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 def window_sum(side: Floats, spans: Ints, fresh: Bools) -> Floats:
