@@ -12,6 +12,9 @@ from podium.service.database import Database, database_url
 from podium.service.seal import Seal, read_seal
 from podium.service.settings import Settings
 
+#: Folder beside those of a run's attempts.
+KEPT = "kept"
+
 
 @dataclass(frozen=True)
 class Installation:
@@ -28,6 +31,10 @@ class Installation:
     def run_folder(self, run: UUID) -> Path:
         """Where the results of a run lie, a folder per attempt."""
         return self.settings.data / "runs" / str(run)
+
+    def kept_folder(self, run: UUID) -> Path:
+        """Where a run that is not over keeps what is done of it, for all attempts."""
+        return self.run_folder(run) / KEPT
 
     @property
     def uploads(self) -> Path:
