@@ -47,7 +47,7 @@ class Upload(BaseModel):
 
 
 class Mail(BaseModel):
-    """The mail server by which passwords are reset."""
+    """The mail server by which addresses are confirmed and passwords reset."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     upload: Upload = Upload()
     """What an upload may hold."""
     mail: Mail | None = None
-    """The mail server; without one, passwords are reset by `podium user passwd`."""
+    """The mail server; without one, addresses are not confirmed, and `podium user passwd` replaces lost passwords."""
 
     @classmethod
     def read(cls, **given: object) -> Self:
