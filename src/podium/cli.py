@@ -292,17 +292,17 @@ def worker(data: DATA = None) -> None:
 
 @app.command()
 def backup(
-    file: Annotated[Path, typer.Argument(help="The archive to write, such as podium.tar or podium.tar.gz.")],
+    file: Annotated[Path, typer.Argument(help="The archive to write, such as podium.tar.gz; - for standard output.")],
     data: DATA = None,
 ) -> None:
     """Back up the service: database, studies, results and secret in one archive, also while it serves."""
     with _service() as (commands, settings):
-        typer.echo(f"{file}: {commands.back_up(settings.read(data=data), file)}")
+        typer.echo(f"{file}: {commands.back_up(settings.read(data=data), file)}", err=True)
 
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="An archive that `podium backup` made: your own, from nobody else.")],
+    file: Annotated[Path, typer.Argument(help="An archive that `podium backup` made, your own; - for standard input.")],
     data: DATA = None,
 ) -> None:
     """Restore the service from a backup into an empty folder and an empty database."""

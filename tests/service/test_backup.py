@@ -178,7 +178,7 @@ def test_a_place_that_is_not_empty_is_left_as_it_is(
 def test_archives_that_are_none_are_refused(
     visit: Visit, place: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that breaks off, one of another version, something else; names that lead out of the folder are passed over."""
+    """One that breaks off, of another version, something else; names that lead out of the folder are passed over."""
     visit("ada@example.org")
     whole = tmp_path / "backup.tar"
     backup.back_up(place, whole)
@@ -209,6 +209,20 @@ def test_archives_that_are_none_are_refused(
         backup.back_up(place, tmp_path / "another.tar")
     assert not (tmp_path / "another.tar").exists()
     assert database.newest_revision() != "0001"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_backup_goes_through_a_pipe(visit: Visit, place: Installation, folder: Path, tmp_path: Path) -> None:
+    """As `podium backup - | ssh ... podium restore -`; nothing else is left in the new place."""
+    visit("ada@example.org").upload_study(folder)
+    with (tmp_path / "pipe").open("wb") as out:
+        backup.back_up(place, out)
+    target = Settings.read(data=tmp_path / "new" / "data")
+    target.data.mkdir(parents=True)
+    with (tmp_path / "pipe").open("rb") as back:
+        assert restore(target, back).rows["study"] == 1
+    made = {path.name for path in target.data.iterdir() if not path.name.startswith((".", "podium.sqlite3"))}
+    assert made == {"secret", "studies", "runs", "uploads"}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Table, select
@@ -48,13 +48,13 @@ class Manifest:
     """Table -> number of its rows."""
 
 
-def back_up(place: Installation, target: Path) -> Manifest:
+def back_up(place: Installation, target: Path | IO[bytes]) -> Manifest:
     """Write an archive, for its owner's eyes alone; compressed where its name ends with .gz or .tgz.
 
-    It is there whole or not at all. Raises InputError where there is such a file, or where the tables are of another
-    version of Podium.
+    As a file it is there whole or not at all. Raises InputError where there is such a file, or where the tables are of
+    another version of Podium.
     """
-    if target.exists():
+    if isinstance(target, Path) and target.exists():
         raise InputError(Problem(str(target), "is there already", "the name of a new file"))
     with _reading(place) as connection:
         made_at, rows = now(), _all_rows(connection)
@@ -139,8 +139,12 @@ def _within(folder: Path) -> Iterable[Path]:
 
 
 @contextmanager
-def _archive(target: Path) -> Iterator[tarfile.TarFile]:
-    """A new archive that has its name once it is whole."""
+def _archive(target: Path | IO[bytes]) -> Iterator[tarfile.TarFile]:
+    """A new archive; a file has its name once it is whole."""
+    if not isinstance(target, Path):
+        with tarfile.open(fileobj=target, mode="w|") as archive:
+            yield archive
+        return
     aside = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     mode = "w:gz" if target.suffix in (".gz", ".tgz") else "w"
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

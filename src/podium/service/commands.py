@@ -18,6 +18,9 @@ from podium.service.accounts import Email, Name, Password, Role
 from podium.service.installation import Installation, found, opened
 from podium.service.settings import Settings
 
+#: In place of a file's name: standard output or input.
+PIPE = Path("-")
+
 
 def serve(settings: Settings, create: Callable[[Installation], ASGIApp]) -> None:
     """Serve the app that `create` makes of an installation until the process is told to end."""
@@ -86,14 +89,14 @@ def list_users(place: Installation) -> list[dict[str, Any]]:
 
 
 def back_up(settings: Settings, target: Path) -> str:
-    """Write a backup; says what is in it."""
+    """Write a backup, to the standard output where `target` is `-`; says what is in it."""
     with found(settings) as place:
-        return _counted(backup.back_up(place, target))
+        return _counted(backup.back_up(place, sys.stdout.buffer if target == PIPE else target))
 
 
 def restore(settings: Settings, source: Path) -> str:
-    """Make a service of a backup; says what is in it."""
-    return _counted(restoring.restore(settings, source))
+    """Make a service of a backup, from the standard input where `source` is `-`; says what is in it."""
+    return _counted(restoring.restore(settings, sys.stdin.buffer if source == PIPE else source))
 
 
 def _counted(manifest: backup.Manifest) -> str:

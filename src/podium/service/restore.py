@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 import tarfile
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 from sqlalchemy import Integer, Table, Uuid, func, insert, select, text
@@ -27,15 +28,15 @@ from podium.service.tables import Base, Moment
 _CHUNK_ROWS = 1000
 
 
-def restore(settings: Settings, source: Path) -> Manifest:
+def restore(settings: Settings, source: Path | IO[bytes]) -> Manifest:
     """Put the content of an archive into the folder of the data and the database, both of which must be empty.
 
     An archive holds pickles and opens every account: it must be one's own. Runs that were under way go on. Raises
     InputError where it is none, or of another version, or where there is something already; then nothing is changed.
     """
-    with _archive(source) as archive:
-        manifest = _manifest(archive, source)
-        _ensure_empty(settings)
+    _ensure_empty(settings)
+    with _archive(source, settings.data) as archive:
+        manifest = _manifest(archive)
         with _filled(settings.data, archive), opened(settings) as place, place.database.writing() as session:
             for table in Base.metadata.sorted_tables:
                 _insert(session, table, _rows(archive, table))
@@ -62,22 +63,31 @@ def _ensure_empty(settings: Settings) -> None:
 
 
 @contextmanager
-def _archive(source: Path) -> Iterator[tarfile.TarFile]:
+def _archive(source: Path | IO[bytes], data: Path) -> Iterator[tarfile.TarFile]:
+    """An archive; what comes through a pipe lies in a file without a name meanwhile."""
+    expected = "an archive that `podium backup` made"
     try:
-        with tarfile.open(source) as archive:
-            yield archive
+        with ExitStack() as stack:
+            if isinstance(source, Path):
+                file: IO[bytes] = stack.enter_context(source.open("rb"))
+            else:
+                data.mkdir(mode=0o700, parents=True, exist_ok=True)
+                file = stack.enter_context(tempfile.TemporaryFile(dir=data))
+                shutil.copyfileobj(source, file)
+                file.seek(0)
+            yield stack.enter_context(tarfile.open(fileobj=file))
     except (tarfile.TarError, EOFError) as error:
-        raise InputError(Problem(str(source), str(error), "an archive that `podium backup` made")) from None
+        raise InputError(Problem("backup", str(error), expected)) from None
 
 
-def _manifest(archive: tarfile.TarFile, source: Path) -> Manifest:
+def _manifest(archive: tarfile.TarFile) -> Manifest:
     if MANIFEST not in archive.getnames():
-        raise InputError(Problem(str(source), f"has no {MANIFEST}", "a whole archive that `podium backup` made"))
+        raise InputError(Problem("backup", f"has no {MANIFEST}", "a whole archive that `podium backup` made"))
     manifest = Manifest(**json.loads(_text(archive, MANIFEST)))
     if manifest.revision != newest_revision():
         what = f"made by Podium {manifest.version}, with tables of revision {manifest.revision}"
         expected = f"revision {newest_revision()}: restore with Podium {manifest.version}, then upgrade"
-        raise InputError(Problem(str(source), what, expected))
+        raise InputError(Problem("backup", what, expected))
     return manifest
 
 
