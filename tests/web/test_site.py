@@ -21,7 +21,7 @@ from podium.web.app import page_policy
 from web.conftest import PASSWORD, SignedIn, at
 
 #: Pages for visitors who have not signed in; all others must send them away.
-OPEN = {"/setup", "/sign-in", "/register", "/reset-password"}
+OPEN = {"/setup", "/sign-in", "/register", "/confirm", "/reset-password"}
 
 
 def pages() -> list[str]:
