@@ -17,7 +17,14 @@ from podium.service.problems import answer
 from podium.service.settings import Settings
 
 #: Requests that may be as large as an upload.
-_UPLOADS = ("/api/v1/studies", "/api/v1/studies/validation", "/api/v1/studies/from-text")
+_UPLOADS = (
+    "/api/v1/studies",
+    "/api/v1/studies/validation",
+    "/api/v1/studies/from-text",
+    "/api/v1/studies/from-json",
+    "/api/v1/studies/from-composition",
+    "/api/v1/compositions/needs",
+)
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 #: Of everything that brings no policy of its own: it may load nothing and run nothing.
 NOTHING_POLICY = "default-src 'none'; frame-ancestors 'none'"
