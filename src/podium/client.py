@@ -232,6 +232,12 @@ class Client:
         answer = self.send("PATCH", f"/configurations/{configuration}", json=_content(change))
         return ConfigurationWhole.model_validate(answer.json())
 
+    def add_profiles(self, configuration: UUID, table: Path) -> ConfigurationView:
+        """Upload profiles (CSV, Parquet or Excel) to a configuration. Raises InputError with everything wrong."""
+        files = {"files": (table.name, table.read_bytes())}
+        answer = self.send("POST", f"/configurations/{configuration}/profiles", files=files)
+        return ConfigurationView.model_validate(answer.json())
+
     def delete_configuration(self, configuration: UUID) -> None:
         """Delete a configuration."""
         self.send("DELETE", f"/configurations/{configuration}")

@@ -92,6 +92,8 @@ def ask(client: Client, route: Route, values: dict[str, str]) -> tuple[int, str]
     given: dict[str, Any] = {} if method in ("GET", "DELETE") else {"json": body}
     if path in ("/api/v1/studies", "/api/v1/studies/validation") and method == "POST":
         given = {"files": [("files", (name, text)) for name, text in one_home().items()]}
+    if path == "/api/v1/configurations/{configuration}/profiles":
+        given = {"files": {"files": ("own.csv", one_home()["prices.csv"])}}
     filled_path = re.sub(r"\{(\w+)\}", lambda match: values[match[1]], path)
     response = client.http.request(method, filled_path, **given)
     return response.status_code, response.text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pandas as pd
 import pytest
 
 import podium
@@ -117,6 +119,39 @@ def test_configurations_are_kept_changed_and_deleted(visit: Visit) -> None:
     client.delete_configuration(second.id)
     wrong(client, "GET", f"/configurations/{second.id}")
     assert client.study(study.id).facts.pods == 1
+
+
+def test_profiles_are_uploaded_to_a_configuration(visit: Visit, place: Installation, tmp_path: Path) -> None:
+    """CSV, then Parquet with another column: both are kept, on the configuration's steps; a wrong one is not."""
+    client = visit("ada@example.org")
+    wanted = composition("home-pv-battery", "2019-05-14", step_minutes=30)
+    kept = client.keep_configuration("Mine", wanted)
+    (tmp_path / "own.csv").write_text(OWN_PRICES, encoding="utf-8")
+    hours = pd.date_range("2019-05-14", periods=96, freq="15min", tz="Europe/Rome")
+    pd.DataFrame({"time": hours, "H0-A": 0.25, "PV5": 0.125}).to_parquet(tmp_path / "more.parquet")
+    client.add_profiles(kept.id, tmp_path / "own.csv")
+    client.add_profiles(kept.id, tmp_path / "more.parquet")
+    profiles = client.configuration(kept.id).profiles
+    assert profiles is not None
+    found = pd.read_csv(io.StringIO(profiles))
+    assert found.columns.tolist() == ["time", "price_eur_per_mwh", "PV5", "H0-A"]
+    assert found["time"].head(2).tolist() == ["2019-05-14T00:00:00+02:00", "2019-05-14T00:30:00+02:00"]
+    assert found["PV5"].tolist() == [0.125] * 48
+    assert client.needs(wanted, profiles).complete
+    (tmp_path / "wrong.csv").write_text(OWN_PRICES.replace("0.5", "much", 1), encoding="utf-8")
+    for name, told in (
+        ("wrong.csv", r"wrong.csv, line 2: PV5 'much'"),
+        ("wrong.txt", "ends in .csv, .parquet or .xlsx"),
+    ):
+        (tmp_path / name).touch()
+        with pytest.raises(InputError, match=told):
+            client.add_profiles(kept.id, tmp_path / name)
+    assert client.configuration(kept.id).profiles == profiles
+    client.change_configuration(kept.id, ConfigurationChange(composition=composition("home-pv-battery", "2018-03-13")))
+    (tmp_path / "other.csv").write_text(hourly("time,PV5", 0.5, day="2018-03-13", offset="+01:00"), encoding="utf-8")
+    client.add_profiles(kept.id, tmp_path / "other.csv")
+    assert (client.configuration(kept.id).profiles or "").startswith("time,PV5\n2018-03-13")
+    assert not any(place.uploads.iterdir())
 
 
 def test_configurations_are_ones_own(visit: Visit, place: Installation) -> None:

@@ -14,14 +14,15 @@ from starlette.exceptions import HTTPException
 
 import podium
 from podium.errors import InputError, Problem
-from podium.service import studies
+from podium.service import configurations, studies
 from podium.service.accounts import Caller
-from podium.service.archive import write_file
+from podium.service.archive import is_plain, write_file
+from podium.service.composition_views import PROFILES_MAX, ConfigurationChange, ConfigurationView
 from podium.service.installation import Installation
 from podium.service.studies import INPUT, TABLES
 from podium.service.views import StudyView
 from podium.study.compose import compose
-from podium.study.composition import Composition
+from podium.study.composition import Composition, composition_of
 from podium.study.records import Lines, StudyRecords, in_records, records_of, write_records
 from podium.study.supply import Given, read_given
 
@@ -41,13 +42,38 @@ def given_text(place: Installation, composition: Composition, text: str | None) 
 
 def given_file(place: Installation, composition: Composition, name: str, content: IO[bytes]) -> Given:
     """Profiles of an uploaded table, on the steps of a composition. Raises InputError with lines of the file."""
-    suffix = next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), None)
-    if suffix is None:
+    if not name.lower().endswith(_SUFFIXES):
         raise InputError(Problem(repr(name), "not a table", "a file that ends in .csv, .parquet or .xlsx"))
+    if not is_plain(name):
+        raise InputError(Problem("the upload", f"the name {name[:200]!r}", "a plain name"))
     with tempfile.TemporaryDirectory(dir=place.uploads) as folder:
-        path = Path(folder) / f"profiles{suffix}"
-        write_file(content, path, name, place.settings.upload.bytes_max)
-        return read_given(path, composition.horizon, place.settings.study_limits)
+        write_file(content, Path(folder) / name, name, place.settings.upload.bytes_max)
+        return read_given(Path(folder) / name, composition.horizon, place.settings.study_limits)
+
+
+def add_profiles(place: Installation, caller: Caller, wanted: UUID, name: str, content: IO[bytes]) -> ConfigurationView:
+    """Keep the columns of an uploaded table with a configuration; those of the same name are replaced.
+
+    They are kept on the steps of the composition. Raises InputError with lines of the file.
+    """
+    with place.database.reading() as session:
+        found = configurations.configuration(session, caller, wanted)
+    composition = composition_of(found.composition)
+    added = given_file(place, composition, name, content)
+    try:
+        before = given_text(place, composition, found.profiles) or Given()
+    except InputError:  # of another day, or of other steps: nothing that could be kept
+        before = Given()
+    text = before.updated(added).text(composition.horizon)
+    if len(text) > PROFILES_MAX:
+        raise InputError(Problem(repr(name), f"{len(text):,} characters as CSV", f"at most {PROFILES_MAX:,}"))
+    return configurations.change(place, caller, wanted, ConfigurationChange(profiles=text))
+
+
+def study_of(place: Installation, caller: Caller, composition: Composition, profiles: str | None) -> StudyView:
+    """The study of a composition: the one of the caller's own with the same files, else a new one."""
+    given = given_text(place, composition, profiles)
+    return studies.kept(place, caller, lambda folder: compose(composition, folder, given))
 
 
 def make(

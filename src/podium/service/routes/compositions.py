@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body, Depends, File, UploadFile
 
 from podium.service import compositions, configurations
 from podium.service.access import Place, StudyReader, StudyWriter, own_page
@@ -28,6 +28,9 @@ from podium.study.records import StudyRecords
 from podium.study.supply import needs
 
 router = APIRouter(prefix=API, tags=["compositions"], dependencies=[Depends(own_page)])
+ProfileFile = Annotated[
+    UploadFile, File(alias="files", description="CSV, Parquet or Excel: `time`, and a column per profile or price.")
+]
 Records = Annotated[StudyRecords, Body(description="A study as JSON.")]
 
 
@@ -88,6 +91,13 @@ def change_configuration(
 ) -> ConfigurationWhole:
     """Rename a configuration, or change what it holds."""
     return configurations.change(place, caller, configuration, change)
+
+
+@router.post("/configurations/{configuration}/profiles")
+def add_profiles(configuration: UUID, file: ProfileFile, caller: StudyWriter, place: Place) -> ConfigurationView:
+    """Keep the columns of a table with a configuration, in place of those of the same name."""
+    found = compositions.add_profiles(place, caller, configuration, file.filename or "", file.file)
+    return ConfigurationView.model_validate(found.model_dump())
 
 
 @router.delete("/configurations/{configuration}", status_code=HTTPStatus.NO_CONTENT)
