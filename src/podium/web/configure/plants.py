@@ -42,14 +42,15 @@ def _of_group(group: str) -> Iterator[Template]:
 def _row(template: Template, chosen: Choice, changed: Callable[[], None]) -> None:
     installed = template.installed
     storage = f"{figures.power_kw(installed.storage_kw)}, {figures.energy_kwh(installed.storage_kwh)}"
-    with tag("tr", "pd-plant"):
+    with tag("tr", "pd-plant") as row:
+        row.classes("pd-chosen" if template.name in chosen.quantities else "")
         with tag("td"):
             _what(template)
         words("td", figures.power_kw(installed.generation_kw) if installed.generation_kw else "", "pd-num")
         words("td", storage if installed.storage_kw else "", "pd-num")
         words("td", figures.power_kw(installed.load_kw) if installed.load_kw else "", "pd-num")
         with tag("td"):
-            _quantity(template, chosen, changed)
+            _quantity(template, chosen, row, changed)
 
 
 def _what(template: Template) -> None:
@@ -76,14 +77,17 @@ def device_size(device: TemplateDevice) -> str:
     return figures.power_kw(next((float(fields[name]) for name in names if name in fields), 1.0))
 
 
-def _quantity(template: Template, chosen: Choice, changed: Callable[[], None]) -> None:
-    """A number with buttons for one less and one more."""
+def _quantity(template: Template, chosen: Choice, row: ui.element, changed: Callable[[], None]) -> None:
+    """A number with buttons for one less and one more; the row shows whether any is chosen."""
 
     def set_to(event: ValueChangeEventArguments[float | None]) -> None:
         count = int(min(max(event.value or 0, 0), PODS_MAX))
         chosen.quantities[template.name] = count
-        if not count:
+        if count:
+            row.classes(add="pd-chosen")
+        else:
             del chosen.quantities[template.name]
+            row.classes(remove="pd-chosen")
         changed()
 
     def add(step: int) -> None:

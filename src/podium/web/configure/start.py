@@ -17,7 +17,7 @@ from podium.web import figures, parts, shell, theme, uploads
 from podium.web.configure.choice import Choice, choice_of
 from podium.web.configure.plants import plant_table
 from podium.web.configure.saved import saved_list
-from podium.web.configure.terms import term_fields
+from podium.web.configure.terms import term_fields, written_to
 from podium.web.steps import CONFIGURE, steps
 from podium.web.tags import tag, words
 from podium.web.visitor import Visitor, page
@@ -81,7 +81,7 @@ class _Step:
             with tag("div", "pd-stack"):
                 with parts.panel("Name"):
                     self.fields["name"] = parts.field("Name of the portfolio", self.chosen.name)
-                    self.fields["name"].bind_value(self.chosen, "name")
+                    written_to(self.fields["name"], self.chosen, "name")
                 self.fields |= term_fields(self.chosen)
                 await saved_list(self.visitor, self.kept.id if self.kept else None)
         self.told = tag("div")

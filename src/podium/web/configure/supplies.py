@@ -91,7 +91,9 @@ def forecast_tiles(installed: Installed, found: Sequence[Forecast]) -> None:
 
 
 def forecast_lines(found: Sequence[Forecast]) -> None:
-    """The shape of each sum, small."""
+    """The shape of each sum, small; nothing where there is none."""
+    if not found:
+        return
     with tag("div", "pd-forecasts"):
         for forecast in found:
             peak, energy = figures.power_kw(forecast.peak_kw), figures.energy_kwh(forecast.energy_kwh_per_day)
@@ -106,7 +108,7 @@ def price_panel(values: Floats | None, source: Source, detail: str, *, needed: b
         with actions:
             if values is not None or needed:
                 badge(source)
-        words("p", detail, "pd-muted")
+        words("p", parts.sentence(detail), "pd-muted")
         if values is not None:
             low, mean, high = (float(value) for value in (values.min(), values.mean(), values.max()))
             with tag("div", "pd-wide"):

@@ -8,7 +8,8 @@ from zoneinfo import available_timezones
 from nicegui import ui
 
 from podium.study.presets import presets
-from podium.study.smard import ZONES, bundled_zones
+from podium.study.smard import ZONES, bundled_years, bundled_zones
+from podium.study.supply import bundled_weeks
 from podium.web import parts
 from podium.web.configure.choice import AS_SAVED, NO_RESERVE, Choice
 from podium.web.tags import tag, words
@@ -33,8 +34,14 @@ def term_fields(chosen: Choice) -> dict[str, Field]:
     with parts.panel("Optimisation"):
         fields |= _method(chosen)
     for name, found in fields.items():
-        found.bind_value(chosen, name)
+        written_to(found, chosen, name)
     return fields
+
+
+def written_to(field: Field, chosen: Choice, name: str) -> None:
+    """Show a value of the choice in a field, and write changes back; without a binding, which would be polled."""
+    field.value = getattr(chosen, name)
+    field.on_value_change(lambda event: setattr(chosen, name, event.value))
 
 
 def _days(chosen: Choice) -> dict[str, Field]:
@@ -46,6 +53,7 @@ def _days(chosen: Choice) -> dict[str, Field]:
         step_minutes = ui.select(steps, label="Step", value=chosen.step_minutes)
         variation = ui.number("Sizes vary by ± %", min=0, max=50)
     zone = ui.select(_time_zones(), label="Time zone", value=chosen.time_zone, with_input=True)
+    words("p", _what_comes_along(), "pd-hint")
     return {
         "start": start,
         "days": days,
@@ -82,6 +90,17 @@ def _method(chosen: Choice) -> dict[str, Field]:
     gap = ui.number("End at a proven gap of, %", min=0, max=100)
     gap.bind_visibility_from(method, "value", value="exact")
     return {"method": method, "gap_percent": gap}
+
+
+@cache
+def _what_comes_along() -> str:
+    """For which days there are profiles and prices without an upload."""
+    weeks = ", ".join(f"{first.day} {first:%b} to {last.day} {last:%b}" for first, last in bundled_weeks())
+    years = " and ".join(str(year) for year in bundled_years())
+    return (
+        f"Profiles come along for {weeks} of any year (by SimBench's 2016), prices for {years}. For other days the "
+        "nearest may stand in, or your own are uploaded in step 2."
+    )
 
 
 @cache
