@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     """Runs of one user that may wait."""
     studies_max: PositiveInt = 500
     """Studies that one user may keep."""
+    configurations_max: PositiveInt = 500
+    """Configurations that one user may keep."""
+    json_cells_max: PositiveInt = 200_000
+    """Values in an answer that gives a study, or the profiles of a composition, as JSON."""
     run_seconds_max: PositiveFloat = 6 * 3600.0
     """Longest time of a run."""
     run_bytes_max: PositiveInt = 32 << 30
