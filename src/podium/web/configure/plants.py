@@ -95,7 +95,12 @@ def _quantity(template: Template, chosen: Choice, row: ui.element, changed: Call
 
     label = f"Number of {template.title}"
     with tag("div", "pd-quantity"):
-        ui.button("−", on_click=lambda: add(-1)).props(f'flat dense aria-label="One less: {template.title}"')
+        _step("−", lambda: add(-1), f"One less: {template.title}")
         number = ui.number(value=chosen.quantities.get(template.name, 0), min=0, max=PODS_MAX, precision=0)
-        number.props(f'aria-label="{label}" debounce=200').on_value_change(set_to)
-        ui.button("+", on_click=lambda: add(1)).props(f'flat dense aria-label="One more: {template.title}"')
+        number.props["aria-label"] = label
+        number.props("debounce=200").on_value_change(set_to)
+        _step("+", lambda: add(1), f"One more: {template.title}")
+
+
+def _step(sign: str, done: Callable[[], None], label: str) -> None:
+    ui.button(sign, on_click=done).props("flat dense").props["aria-label"] = label
