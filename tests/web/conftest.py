@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from podium.service.settings import Settings
 from podium.web.app import create_site
 
 PASSWORD = "correct horse battery"
-CHROMIUM = next((path for path in map(Path, ("/usr/bin/chromium", "/usr/bin/chromium-browser")) if path.exists()), None)
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 #: The machine may be busy with other tests.
 PATIENCE_MS = 20_000
 SignedIn = Callable[..., Page]
