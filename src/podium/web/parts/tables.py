@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from nicegui import ui
+
+from podium.web.tags import tag, words
 
 #: Whatever the column: its text, as a link where it has an address.
 _CELL = """
@@ -17,6 +21,8 @@ _CELL = """
   <span v-else :class="props.row[props.col.name + ':class']">{{ props.row[props.col.name + ':text'] }}</span>
 </q-td>
 """
+#: A heading sorts by click; a button inside it gives that to the keyboard.
+_HEAD = '<q-th :props="props"><button type="button" class="pd-sort">{{ props.col.label }}</button></q-th>'
 Row = Mapping[str, Any]
 
 
@@ -33,6 +39,18 @@ class Column:
     """Address that a row's cell links to."""
     classes: Callable[[Row], str] | None = None
     """Classes of a row's cell, such as those of badges."""
+
+
+@contextmanager
+def listing(label: str, *titles: str) -> Iterator[None]:
+    """A plain table for rows that hold more than text; rows are put into its body by hand. An empty title is a gap."""
+    with tag("div", "pd-table-around"), tag("table", "pd-table", aria_label=label) as whole:
+        _name_columns(whole, titles)
+        with tag("thead"), tag("tr"):
+            for title in titles:
+                words("th", title, scope="col") if title else tag("td")
+        with tag("tbody"):
+            yield
 
 
 def table(
@@ -60,8 +78,17 @@ def table(
         },
     )
     shown.add_slot("body-cell", _CELL)
-    shown.props(f'aria-label="{label}"' + ("" if len(rows) > page_size > 0 else " hide-pagination"))
+    shown.add_slot("header-cell", _HEAD)
+    shown.props["role"], shown.props["aria-label"] = "group", label
+    shown.props["hide-pagination"] = not len(rows) > page_size > 0
+    _name_columns(shown, [column.label for column in columns])
     return shown.classes("pd-data")
+
+
+def _name_columns(whole: ui.element, titles: Sequence[str]) -> None:
+    """Hand the titles to podium.css, which writes them before the cells on phones."""
+    for number, title in enumerate(titles, 1):
+        whole.style[f"--title-{number}"] = json.dumps(title)
 
 
 def _column(column: Column) -> dict[str, Any]:
