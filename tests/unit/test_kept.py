@@ -15,7 +15,8 @@ import pytest
 
 from one_pod import half_hours
 from podium import engine
-from podium.compute import KeptFiles, Where, fingerprint, kept
+from podium.compute import KeptFiles, Where, kept
+from podium.compute.fingerprint import fingerprint
 from podium.devices import Battery, FixedLoad
 from podium.flex.exclusive import Limits
 from podium.local import batch, optimise_local
