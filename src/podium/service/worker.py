@@ -169,7 +169,8 @@ class Teller:
 
     def kept(self, phase: str, numbers: Sequence[int], count: int) -> None:
         """What an earlier attempt did is not done again."""
-        what = f"batches {ranges(numbers)} of {count}" if count > 1 else "all of it"
+        batches = "batch" if len(numbers) == 1 else "batches"
+        what = f"{batches} {ranges(numbers)} of {count}" if count > 1 else "all of it"
         self._tell([("kept", f"{phase}: {what} done by an earlier attempt")])
 
     def _advanced(self, pods: int) -> None:
