@@ -20,7 +20,8 @@ from podium.checking import (
     check_schedule,
 )
 from podium.checking import Schedule as CheckedSchedule
-from podium.compute import Kept, Progress, Where, fingerprint, silent
+from podium.compute import Kept, Progress, Where, silent
+from podium.compute.fingerprint import fingerprint
 from podium.errors import InputError, Problem
 from podium.flex.exact import Schedule
 from podium.flexstore import Floats

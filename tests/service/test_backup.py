@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 import podium
 from podium import engine
 from podium.client import Client
-from podium.compute import KeptFiles, kept
+from podium.compute import KeptFiles
 from podium.errors import InputError
 from podium.service import backup, commands, database, jobs
 from podium.service.accounts import Role
@@ -63,13 +63,11 @@ def test_a_backup_of_a_service_that_computes_is_a_service(
     folder: Path,
     tmp_path: Path,
     elsewhere: Settings,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Users, tokens, shares, studies, results and the log are there; the run under way goes on where it was.
 
     New rows do not take the numbers of old ones, and a portfolio's run still starts from a local run.
     """
-    monkeypatch.setattr(kept, "PAUSE_SECONDS", 0.0)
     ada = visit("ada@example.org")
     visit("bob@example.org", Role.admin)
     study = ada.upload_study(folder)
@@ -87,7 +85,7 @@ def test_a_backup_of_a_service_that_computes_is_a_service(
     loaded = podium.load_study(folder)
     options = loaded.options.model_copy(update={"sustain_hours": 0.5})
     engine.level1(podium.Study(loaded.name, loaded.portfolio, loaded.prices, options, market=loaded.market),
-                  workers=1, kept=KeptFiles(place.kept_folder(under_way.id)))  # fmt: skip
+                  workers=1, kept=KeptFiles(place.kept_folder(under_way.id), pause_seconds=0))  # fmt: skip
     manifest = backup.back_up(place, tmp_path / "backup.tar.gz")
     before = rows(place)
     assert stat.S_IMODE((tmp_path / "backup.tar.gz").stat().st_mode) == 0o600

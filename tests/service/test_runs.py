@@ -129,12 +129,12 @@ def test_a_run_goes_on_where_it_was(
 
     What a run keeps stays while it waits, also where a server starts anew.
     """
-    monkeypatch.setattr(kept, "PAUSE_SECONDS", 0.0)
+    object.__setattr__(place.settings, "keep_seconds", 0.0)
     monkeypatch.setattr(housekeeping, "_OLD_SECONDS", -1.0)
     client = visit("ada@example.org")
     run = client.start_run(client.upload_study(folder).id)
     assert jobs.take(place) is not None
-    study, files = podium.load_study(folder), KeptFiles(place.kept_folder(run.id))
+    study, files = podium.load_study(folder), KeptFiles(place.kept_folder(run.id), pause_seconds=0)
     engine.run(study, workers=1, kept=files)
     expire(place)
     housekeeping.sweep(place)
@@ -162,7 +162,7 @@ def test_a_disk_that_takes_nothing_more_ends_no_run(
     visit: Visit, place: Installation, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is done cannot be kept; the results can."""
-    monkeypatch.setattr(kept, "PAUSE_SECONDS", 0.0)
+    object.__setattr__(place.settings, "keep_seconds", 0.0)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

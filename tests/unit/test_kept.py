@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from hashlib import sha256
@@ -14,7 +15,8 @@ import pytest
 
 from one_pod import half_hours
 from podium import engine
-from podium.compute import KeptFiles, Where, fingerprint, kept
+from podium.compute import KeptFiles, Where, kept
+from podium.compute.fingerprint import fingerprint
 from podium.devices import Battery, FixedLoad
 from podium.flex.exclusive import Limits
 from podium.local import batch, optimise_local
@@ -27,12 +29,6 @@ HORIZON = half_hours(6)
 PODS, FAILING = 150, 70
 #: Clocks are those of whoever computed.
 CLOCKS = ("seconds", "min_seconds", "max_seconds", "cpu_seconds")
-
-
-@pytest.fixture(autouse=True)
-def without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is written at once, a file each."""
-    monkeypatch.setattr(kept, "PAUSE_SECONDS", 0.0)
 
 
 def portfolio(scale: float = 1.0) -> Portfolio:
@@ -60,7 +56,7 @@ class Watch:
 
     def __init__(self, folder: Path) -> None:
         self.found: list[tuple[str, list[int], int]] = []
-        self.files = KeptFiles(folder, self._told)
+        self.files = KeptFiles(folder, self._told, pause_seconds=0)
 
     def _told(self, phase: str, numbers: Sequence[int], count: int) -> None:
         self.found.append((phase, list(numbers), count))
@@ -83,7 +79,7 @@ def ended_behind(folder: Path, parts: int, **given: Any) -> None:
                 raise EndedError
 
     with pytest.raises(EndedError):
-        optimise_local(portfolio(), workers=1, kept=Ending(folder), **given)
+        optimise_local(portfolio(), workers=1, kept=Ending(folder, pause_seconds=0), **given)
 
 
 def same(ours: Any, theirs: Any) -> bool:
@@ -126,7 +122,7 @@ def test_kept_parts_are_not_computed(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return solve(part, **given)
 
     monkeypatch.setattr(batch, "_local_part", counting)
-    optimise_local(portfolio(), workers=1, kept=KeptFiles(tmp_path))
+    optimise_local(portfolio(), workers=1, kept=KeptFiles(tmp_path, pause_seconds=0))
     assert solved == [22]
 
 
@@ -179,15 +175,17 @@ def test_a_file_of_code_that_is_gone_counts_for_nothing(tmp_path: Path) -> None:
         assert kept._read(path) == content
 
 
-def test_short_work_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is done within two seconds is not worth a file; one file takes all that came in since the last."""
-    monkeypatch.setattr(kept, "PAUSE_SECONDS", 3600.0)
-    files = KeptFiles(tmp_path / "kept")
-    optimise_local(portfolio(), workers=1, kept=files)
-    assert not (tmp_path / "kept").exists()
-    monkeypatch.setattr(kept, "PAUSE_SECONDS", 0.0)
-    files.keep("level 1", "k", 1)
-    assert len(list((tmp_path / "kept").iterdir())) == 1
+def test_short_work_leaves_no_files(tmp_path: Path) -> None:
+    """What is done within the pause is not worth a file; then one file takes all that came in since the last."""
+    folder = tmp_path / "kept"
+    optimise_local(portfolio(), workers=1, kept=KeptFiles(folder, pause_seconds=3600))
+    assert not folder.exists()
+    files = KeptFiles(folder, pause_seconds=0.2)
+    for number in range(3):
+        files.keep("level 1", f"key {number}", number)
+        time.sleep(0.15)
+    assert len(list(folder.iterdir())) == 1
+    assert KeptFiles(folder).known("level 1", ["key 2", "key 1", "other"]) == {0: 2, 1: 1}
 
 
 def study() -> Study:
@@ -204,7 +202,7 @@ def test_phases_behind_level_1_are_done_once(tmp_path: Path, monkeypatch: pytest
     with monkeypatch.context() as patch:
         patch.setattr(engine, "_checked", fail)
         with pytest.raises(EndedError):
-            engine.run(study(), workers=1, kept=KeptFiles(tmp_path))
+            engine.run(study(), workers=1, kept=KeptFiles(tmp_path, pause_seconds=0))
     watch, phases = Watch(tmp_path), []
 
     def phase(name: str) -> Any:

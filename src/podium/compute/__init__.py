@@ -4,7 +4,6 @@ Work comes in parts that do not depend on each other or on the number of workers
 sends parts out and forgets them; a `Team` leaves them with the workers, to be asked again and again.
 """
 
-from podium.compute.fingerprint import fingerprint
 from podium.compute.kept import Kept, KeptFiles
 from podium.compute.lost import ClusterLostError, WorkerLostError
 from podium.compute.parts import Progress, each, silent
@@ -22,7 +21,6 @@ __all__ = [
     "Workers",
     "available_workers",
     "each",
-    "fingerprint",
     "silent",
     "team_of",
 ]

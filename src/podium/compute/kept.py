@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-#: What was done within this time may have to be done again, s: nothing is written more often.
+#: Between two files, s.
 PAUSE_SECONDS = 2.0
 _SUFFIX = ".kept"
 _DIGEST_BYTES = 32
@@ -36,11 +36,17 @@ class KeptFiles:
 
     Files are pickles and must come from nobody else. A file that is damaged, half written, or holds other keys counts
     for nothing. Several processes may write into the folder at once. `told` hears, of every phase of which something
-    is known, which of how many keys these are.
+    is known, which of how many keys these are. Nothing is written more often than every `pause_seconds`: what was done
+    within may have to be done again.
     """
 
-    def __init__(self, folder: Path, told: Callable[[str, Sequence[int], int], None] = _unheard) -> None:
-        self._folder, self._told = folder, told
+    def __init__(
+        self,
+        folder: Path,
+        told: Callable[[str, Sequence[int], int], None] = _unheard,
+        pause_seconds: float = PAUSE_SECONDS,
+    ) -> None:
+        self._folder, self._told, self._pause = folder, told, pause_seconds
         self._waiting: dict[str, dict[str, Any]] = {}
         self._written_at = time.monotonic()
 
@@ -58,7 +64,7 @@ class KeptFiles:
     def keep(self, phase: str, key: str, done: Any) -> None:
         """See `Kept`. Raises OSError where it cannot be written."""
         self._waiting.setdefault(phase, {})[key] = done
-        if time.monotonic() - self._written_at < PAUSE_SECONDS:
+        if time.monotonic() - self._written_at < self._pause:
             return
         waiting, self._waiting = self._waiting, {}
         for of_phase, content in waiting.items():

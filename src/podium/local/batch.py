@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from podium.compute import Kept, Progress, Workers, each, fingerprint, silent
+from podium.compute import Kept, Progress, Workers, each, silent
+from podium.compute.fingerprint import fingerprint
 from podium.flex.exact import Schedule
 from podium.flex.exclusive import DEFAULT, Limits
 from podium.flex.solve import CONTRADICTION, Solution, net_power, solve

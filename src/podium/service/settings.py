@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     """Most memory of the process that computes a run."""
     lease_seconds: PositiveFloat = 30.0
     """A run whose worker was not heard of for this long goes on in another."""
+    keep_seconds: PositiveFloat = 2.0
+    """What is done of a run is kept this often; as much may have to be done again."""
     attempts_max: PositiveInt = 3
     """How often a run is begun whose worker dies."""
     registration: bool = True

@@ -109,7 +109,8 @@ def _computed(place: Installation, job: Job, folder: Path) -> bool:
 
 def _result(place: Installation, job: Job, study: Study, phase: Teller) -> Result:
     """What the kind of run asks for. What is done is kept, and taken from where an earlier attempt was ended."""
-    workers, kept = place.settings.cores_per_run, _Kept(place.kept_folder(job.run), phase.kept)
+    workers = place.settings.cores_per_run
+    kept = _Kept(place.kept_folder(job.run), phase.kept, place.settings.keep_seconds)
     if job.kind == "portfolio":
         local = None if job.local_run is None else level1.kept(place.run_folder(job.local_run))
         if local is None:
@@ -168,7 +169,8 @@ class Teller:
 
     def kept(self, phase: str, numbers: Sequence[int], count: int) -> None:
         """What an earlier attempt did is not done again."""
-        what = f"batches {ranges(numbers)} of {count}" if count > 1 else "all of it"
+        batches = "batch" if len(numbers) == 1 else "batches"
+        what = f"{batches} {ranges(numbers)} of {count}" if count > 1 else "all of it"
         self._tell([("kept", f"{phase}: {what} done by an earlier attempt")])
 
     def _advanced(self, pods: int) -> None:
