@@ -26,7 +26,7 @@ endif
 SYNC := $(BIN)/uv sync --frozen --inexact --quiet --python $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers tests bench format clean
+.PHONY: help demo test lint types layers tests browser bench format clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,9 +51,16 @@ types: $(TEST_READY) ## Check types strictly
 layers: $(TEST_READY) ## Check that modules import only from above themselves
 	$(BIN)/lint-imports --no-logo
 
-tests: $(TEST_READY) ## Run unit, property, oracle and reference tests, doctests and the code in the docs
+tests: $(TEST_READY) browser ## Run unit, property, oracle and reference tests, doctests and the code in the docs
 	@$(BIN)/podium warm-up
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal
+
+# The tests of pages need Chromium; without it they are skipped, and say so.
+browser:
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Chromium for the tests of pages" && \
+	  apt-get update -qq >/dev/null && apt-get install -y -qq chromium >/dev/null; } || \
+	echo "No Chromium: tests of pages will be skipped (Debian: apt-get install chromium)"
 
 bench: $(BENCH_READY) ## Measure speed and memory
 	@$(BIN)/podium warm-up

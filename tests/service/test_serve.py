@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -18,9 +19,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 import podium
+from podium.bench.big_study import write_big_study
 from podium.client import Client, is_ready
 from podium.service.database import database_url as address_of
-from podium.study.examples import write_example
 from service.conftest import PASSWORD
 
 PODIUM = [sys.executable, "-c", "from podium.cli import main; main()"]
@@ -64,7 +65,11 @@ class Server:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.folder, self.url = folder, f"http://127.0.0.1:{port}"
-        self.environment = os.environ | {"PODIUM_PORT": str(port), "PODIUM_LEASE_SECONDS": "2"}
+        self.environment = os.environ | {
+            "PODIUM_PORT": str(port),
+            "PODIUM_LEASE_SECONDS": "2",
+            "PODIUM_KEEP_SECONDS": "0.05",
+        }
         if database_url is not None:
             self.environment["PODIUM_DATABASE_URL"] = database_url
         self.log = (folder / "log").open("a+", encoding="utf-8")
@@ -104,6 +109,13 @@ def server(tmp_path: Path, database_url: str | None) -> Iterator[Server]:
     found.process.wait(20)
     until(lambda: not any(alive(worker) for worker in workers), "the workers have ended")
     found.log.close()
+
+
+@pytest.fixture
+def many_homes(tmp_path: Path) -> Path:
+    """A study of 640 PODs: ten batches of level 1 that take a while, without integers and their time limits."""
+    write_big_study(tmp_path / "many-homes", 640, "car")
+    return tmp_path / "many-homes"
 
 
 def said(folder: Path, *words: str) -> str:
@@ -162,25 +174,73 @@ def test_from_an_empty_folder_to_a_result(server: Server, tmp_path: Path) -> Non
     assert server.process.wait(20) in (0, 128 + signal.SIGTERM)
 
 
-def test_a_run_goes_on_after_kill_9_of_everything(server: Server, tmp_path: Path, database_url: str | None) -> None:
-    """Server and worker die in mid-run; the next server finishes it, once, with the result of an uninterrupted one."""
+def test_a_run_goes_on_after_kill_9_of_everything(
+    server: Server, tmp_path: Path, many_homes: Path, database_url: str | None
+) -> None:
+    """Server and worker die in the midst of level 1; the next server finishes the run, once, from where it was.
+
+    The log says which batches of PODs were there already. A file that the killed worker left half written is passed
+    over. The result is that of an uninterrupted run.
+    """
     with Client(server.url) as client:
         client.set_up("ada@example.org", "Ada", PASSWORD)
-        run = client.start_run(client.make_example("dst-days").id)
-        until(lambda: client.run(run.id).phase == "level 1", "the run computes")
+        run = client.start_run(client.upload_study(many_homes).id)
+        kept = tmp_path / "podium-data" / "runs" / str(run.id) / "kept"
+        until(lambda: any(kept.glob("*.kept")), "some batches are done")
         workers = server.workers()
         server.kill(*workers)
         assert state(tmp_path, database_url) == [("running", 1)]
+        whole = next(kept.glob("*.kept")).read_bytes()
+        (kept / "level-1-half.kept").write_bytes(whole[: len(whole) // 2])
         server.start()
-        done = client.wait(run.id, 60)
+        done = client.wait(run.id, 180)
         assert (done.state, done.attempts) == ("done", 2)
         log = [line.text for line in client.log(run.id)]
         assert (log.count("done"), log.count("level 1")) == (1, 2)
+        kept_batches = r"level 1: batch(es)? 1(-\d)? of 10 done by an earlier attempt"
+        assert any(re.fullmatch(kept_batches, line) for line in log)
+        assert not kept.exists()
         results = client.download_results(run.id, tmp_path / "got")
-    podium.run(podium.load_study(write_example("dst-days", tmp_path / "same")), workers=1).write(tmp_path / "expected")
-    for table in ("steps", "pods", "schedule"):
+    podium.run(podium.load_study(many_homes), workers=1).write(tmp_path / "expected")
+    for table in ("steps", "pods", "schedule", "bids"):
         got, expected = (pq.read_table(folder / f"{table}.parquet") for folder in (results, tmp_path / "expected"))
         assert got.equals(expected)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_backup_of_a_server_at_work_is_a_server_at_work(server: Server, tmp_path: Path, many_homes: Path) -> None:
+    """`podium backup - | podium restore -` in mid-run, from PostgreSQL into SQLite: both servers finish the run.
+
+    The restored one goes on from the batches that were done, and both results are the same.
+    """
+    with Client(server.url) as client:
+        client.set_up("ada@example.org", "Ada", PASSWORD)
+        run = client.start_run(client.upload_study(many_homes).id)
+        kept = tmp_path / "podium-data" / "runs" / str(run.id) / "kept"
+        until(lambda: any(kept.glob("*.kept")), "some batches are done")
+        made = subprocess.run(
+            [*PODIUM, "backup", "-"], cwd=tmp_path, env=server.environment, capture_output=True, timeout=60, check=True
+        )
+        assert b"1 users, 1 studies, 1 runs" in made.stderr
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        subprocess.run([*PODIUM, "restore", "-"], cwd=elsewhere, input=made.stdout, timeout=60, check=True)
+        assert client.wait(run.id, 180).attempts == 1
+        ours = client.download_results(run.id, tmp_path / "ours")
+    restored = Server(elsewhere, None)
+    try:
+        with Client(restored.url) as client:
+            client.sign_in("ada@example.org", PASSWORD)
+            done = client.wait(run.id, 180)
+            assert (done.state, done.attempts) == ("done", 2)
+            assert any("done by an earlier attempt" in line.text for line in client.log(run.id))
+            theirs = client.download_results(run.id, tmp_path / "theirs")
+    finally:
+        restored.process.terminate()
+        restored.process.wait(20)
+        restored.log.close()
+    for table in ("steps", "pods", "schedule", "bids"):
+        assert pq.read_table(ours / f"{table}.parquet").equals(pq.read_table(theirs / f"{table}.parquet"))
 
 
 def state(folder: Path, database_url: str | None) -> list[tuple[str, int]]:

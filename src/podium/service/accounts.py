@@ -194,11 +194,30 @@ def close_login(place: Installation, digest: str) -> None:
 
 def caller_by_cookie(place: Installation, cookie: str) -> Caller | None:
     """Whose session this is; None where it is over."""
-    digest = place.seal.digest(COOKIE, cookie)
+    return caller_by_login(place, place.seal.digest(COOKIE, cookie))
+
+
+def caller_by_login(place: Installation, digest: str) -> Caller | None:
+    """Whose session this is, by the digest of its cookie; None where it is over."""
     found = select(User).join(Login, Login.user_id == User.id)
     with place.database.reading() as session:
         user = session.scalar(found.where(Login.digest == digest, Login.expires_at > now(), User.active))
     return None if user is None else caller_of(user, login=digest)
+
+
+def logins(session: Session, user_id: UUID) -> list[Login]:
+    """The sessions of a user that are not over, newest first."""
+    found = select(Login).where(Login.user_id == user_id, Login.expires_at > now())
+    return list(session.scalars(found.order_by(Login.created_at.desc())))
+
+
+def end_login(place: Installation, user_id: UUID, digest: str) -> None:
+    """End a session of a user; raises NotFoundError where it is not one."""
+    with place.database.writing() as session:
+        login = session.get(Login, digest)
+        if login is None or login.user_id != user_id:
+            raise NotFoundError("no such session")
+        session.delete(login)
 
 
 def caller_by_token(place: Installation, token: str) -> Caller | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import MutableMapping
 from http import HTTPStatus
@@ -17,9 +18,18 @@ from podium.service.problems import answer
 from podium.service.settings import Settings
 
 #: Requests that may be as large as an upload.
-_UPLOADS = ("/api/v1/studies", "/api/v1/studies/validation", "/api/v1/studies/from-text")
+_UPLOADS = (
+    "/api/v1/studies",
+    "/api/v1/studies/validation",
+    "/api/v1/studies/from-text",
+    "/api/v1/studies/from-json",
+    "/api/v1/studies/from-composition",
+    "/api/v1/compositions/needs",
+)
+_UPLOADED_PROFILES = re.compile(r"/api/v1/configurations/[^/]+/profiles")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+#: Of everything that brings no policy of its own: it may load nothing and run nothing.
+NOTHING_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -58,7 +68,8 @@ class Guard:
         await self.app(scope, _limited(receive, most), dressed)
 
     def _bytes_max(self, scope: Scope) -> int:
-        is_upload = scope["method"] == "POST" and scope["path"] in _UPLOADS
+        path = scope["path"]
+        is_upload = scope["method"] == "POST" and (path in _UPLOADS or _UPLOADED_PROFILES.fullmatch(path) is not None)
         return self.settings.upload.bytes_max if is_upload else self.settings.request_bytes_max
 
     def _dress(self, headers: MutableHeaders, path: str) -> None:
@@ -66,8 +77,8 @@ class Guard:
             headers.setdefault(name, value)
         if self.settings.secure:
             headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_SECONDS}")
+        headers.setdefault("Content-Security-Policy", NOTHING_POLICY)
         if path.startswith("/api/"):
-            headers.setdefault("Content-Security-Policy", API_POLICY)
             headers.setdefault("Cache-Control", "no-store")
 
     def _count(self, scope: MutableMapping[str, Any], status: int, seconds: float) -> None:

@@ -100,6 +100,18 @@ class PasswordReset(Base):
     expires_at: Mapped[datetime]
 
 
+class Registration(Base):
+    """Somebody who wants an account, until the address is confirmed, by the digest of the letter's token."""
+
+    __tablename__ = "registration"
+
+    digest: Mapped[str] = mapped_column(String(DIGEST), primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str] = mapped_column(String(300))
+    expires_at: Mapped[datetime]
+
+
 class Failure(Base):
     """A failed login, by the digest of account or address."""
 
@@ -138,6 +150,20 @@ class Share(Base):
     study_id: Mapped[UUID] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"))
     email: Mapped[str] = mapped_column(String(254))
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
+
+
+class Configuration(Base):
+    """What somebody composed of the catalogue and kept: a composition, and profiles of one's own as CSV."""
+
+    __tablename__ = "configuration"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    composition: Mapped[dict[str, Any]]
+    profiles: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    changed_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class RunRow(Base):

@@ -1,0 +1,31 @@
+"""Small pieces that pages are made of."""
+
+from podium.web.parts.boxes import badge, badge_classes, empty, panel, stat, stats, when
+from podium.web.parts.forms import Form, action, checked, field, form_field
+from podium.web.parts.notices import confirm, problems, refusals, say, sentence
+from podium.web.parts.tables import Column, listing, table
+from podium.web.shell import trail as crumbs
+
+__all__ = [
+    "Column",
+    "Form",
+    "action",
+    "badge",
+    "badge_classes",
+    "checked",
+    "confirm",
+    "crumbs",
+    "empty",
+    "field",
+    "form_field",
+    "listing",
+    "panel",
+    "problems",
+    "refusals",
+    "say",
+    "sentence",
+    "stat",
+    "stats",
+    "table",
+    "when",
+]
