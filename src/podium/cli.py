@@ -272,9 +272,11 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.  [default: 8000]")] = None,
 ) -> None:
-    """Serve studies and runs to many users. Everything else is set by PODIUM_... variables (docs/service.md)."""
+    """Serve the web app and the API to many users. Everything else is set by PODIUM_... variables (docs/service.md)."""
     with _service() as (commands, settings):
-        commands.serve(settings.read(data=data, host=host, port=port))
+        from podium.web.app import create_site
+
+        commands.serve(settings.read(data=data, host=host, port=port), create_site)
 
 
 @app.command()

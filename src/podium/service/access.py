@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from podium.service.accounts import Caller, Role, Scope, caller_by_cookie, caller_by_token
 from podium.service.installation import Installation
+from podium.service.origins import foreign_sender
 from podium.service.problems import ForbiddenError, ForgeryError, SignInError
 
 COOKIE_NAME = "podium_session"
@@ -49,12 +49,9 @@ def own_page(request: Request, place: Place) -> None:
     """Raise ForgeryError where a browser says that a page of another site sends this."""
     if request.method in _SAFE or "authorization" in request.headers:
         return
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site is not None and site not in ("same-origin", "none"):
-        raise ForgeryError("a page of another site sent this request")
-    hosts = (request.headers.get("host"), urlsplit(place.settings.url).netloc)
-    if origin is not None and urlsplit(origin).netloc not in hosts:
-        raise ForgeryError(f"a page of {origin[:200]!r} sent this request")
+    sender = foreign_sender(request.headers, place.settings)
+    if sender is not None:
+        raise ForgeryError(f"a page of {sender} sent this request")
 
 
 def signed_in(

@@ -194,7 +194,11 @@ def close_login(place: Installation, digest: str) -> None:
 
 def caller_by_cookie(place: Installation, cookie: str) -> Caller | None:
     """Whose session this is; None where it is over."""
-    digest = place.seal.digest(COOKIE, cookie)
+    return caller_by_login(place, place.seal.digest(COOKIE, cookie))
+
+
+def caller_by_login(place: Installation, digest: str) -> Caller | None:
+    """Whose session this is, by the digest of its cookie; None where it is over."""
     found = select(User).join(Login, Login.user_id == User.id)
     with place.database.reading() as session:
         user = session.scalar(found.where(Login.digest == digest, Login.expires_at > now(), User.active))

@@ -1,4 +1,4 @@
-"""The app: routes under /api/v1, health, metrics; `/` is left to the web app."""
+"""The app: routes under /api/v1, health, metrics. The web app (`podium.web`) is mounted beside them."""
 
 from __future__ import annotations
 

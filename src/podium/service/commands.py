@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from starlette.types import ASGIApp
 
 from podium.errors import InputError, Problem
 from podium.service import accounts
@@ -16,11 +17,10 @@ from podium.service.installation import Installation, opened
 from podium.service.settings import Settings
 
 
-def serve(settings: Settings) -> None:
-    """Serve until the process is told to end."""
+def serve(settings: Settings, create: Callable[[Installation], ASGIApp]) -> None:
+    """Serve the app that `create` makes of an installation until the process is told to end."""
     import uvicorn
 
-    from podium.service.app import create_app
     from podium.service.logs import log_as_json
     from podium.service.routes.accounts import setup_code
 
@@ -28,7 +28,7 @@ def serve(settings: Settings) -> None:
     with opened(settings) as place:
         _tell_first_steps(place, setup_code(place))
         uvicorn.run(
-            create_app(place),
+            create(place),
             host=settings.host,
             port=settings.port,
             log_config=None,

@@ -19,7 +19,8 @@ from podium.service.settings import Settings
 #: Requests that may be as large as an upload.
 _UPLOADS = ("/api/v1/studies", "/api/v1/studies/validation", "/api/v1/studies/from-text")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+#: Of everything that brings no policy of its own: it may load nothing and run nothing.
+NOTHING_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -66,8 +67,8 @@ class Guard:
             headers.setdefault(name, value)
         if self.settings.secure:
             headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_SECONDS}")
+        headers.setdefault("Content-Security-Policy", NOTHING_POLICY)
         if path.startswith("/api/"):
-            headers.setdefault("Content-Security-Policy", API_POLICY)
             headers.setdefault("Cache-Control", "no-store")
 
     def _count(self, scope: MutableMapping[str, Any], status: int, seconds: float) -> None:

@@ -1,1 +1,1 @@
-"""The web app."""
+"""The web app: pages over the service, on the same server."""

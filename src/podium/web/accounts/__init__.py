@@ -1,0 +1,5 @@
+"""Pages of accounts: signing in and out, one's profile, and the users of an admin."""
+
+from podium.web.accounts import entrance
+
+__all__ = ["entrance"]

@@ -1,0 +1,90 @@
+"""Tables of data: sorted by what the numbers are, shown as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nicegui import ui
+
+#: Whatever the column: its text, as a link where it has an address.
+_CELL = """
+<q-td :props="props">
+  <a v-if="props.row[props.col.name + ':href']" :href="props.row[props.col.name + ':href']">
+    {{ props.row[props.col.name + ':text'] }}
+  </a>
+  <span v-else :class="props.row[props.col.name + ':class']">{{ props.row[props.col.name + ':text'] }}</span>
+</q-td>
+"""
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: `name` is the key in the rows, by whose values it is sorted."""
+
+    name: str
+    label: str
+    text: Callable[[Any], str] = str
+    """How a value is shown."""
+    numeric: bool = False
+    href: Callable[[Row], str] | None = None
+    """Address that a row's cell links to."""
+    classes: Callable[[Row], str] | None = None
+    """Classes of a row's cell, such as those of badges."""
+
+
+def table(
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    *,
+    label: str,
+    key: str = "id",
+    page_size: int = 25,
+    sort: str | None = None,
+    descending: bool = False,
+) -> ui.table:
+    """A table with a line per row, sorted by a click on a heading; pages of `page_size` rows, all at once where 0.
+
+    `label` says to screen readers what the table is. `key` is the column that tells rows apart.
+    """
+    shown = ui.table(
+        columns=[_column(column) for column in columns],
+        rows=[_row(row, columns, key) for row in rows],
+        row_key=key,
+        pagination={
+            "rowsPerPage": page_size if len(rows) > page_size else 0,
+            "sortBy": sort,
+            "descending": descending,
+        },
+    )
+    shown.add_slot("body-cell", _CELL)
+    shown.props(f'aria-label="{label}"' + ("" if len(rows) > page_size > 0 else " hide-pagination"))
+    return shown.classes("pd-data")
+
+
+def _column(column: Column) -> dict[str, Any]:
+    align = "right" if column.numeric else "left"
+    classes = "pd-num" if column.numeric else ""
+    return {
+        "name": column.name,
+        "label": column.label,
+        "field": column.name,
+        "sortable": True,
+        "align": align,
+        "classes": classes,
+    }
+
+
+def _row(row: Row, columns: Sequence[Column], key: str) -> dict[str, Any]:
+    made: dict[str, Any] = {key: row[key]}
+    for column in columns:
+        value = row[column.name]
+        made[column.name] = value
+        made[f"{column.name}:text"] = column.text(value)
+        if column.href is not None:
+            made[f"{column.name}:href"] = column.href(row)
+        if column.classes is not None:
+            made[f"{column.name}:class"] = column.classes(row)
+    return made

@@ -1,0 +1,148 @@
+// What pages do in the browser itself: colours, times in the reader's zone, and forms that speak to the API.
+"use strict";
+
+const podium = (() => {
+  const KEY = "podium-theme";
+  const system = matchMedia("(prefers-color-scheme: dark)");
+
+  // Colours -----------------------------------------------------------------------------------------------------------
+  const chosen = () => localStorage.getItem(KEY) || "system";
+  const isDark = () => (chosen() === "system" ? system.matches : chosen() === "dark");
+
+  function applyTheme() {
+    document.documentElement.dataset.theme = isDark() ? "dark" : "light";
+    if (typeof Quasar !== "undefined") Quasar.Dark.set(isDark());
+    const button = document.getElementById("pd-theme");
+    if (button) {
+      const label = `Colours: ${chosen() === "system" ? "as the system" : chosen()}`;
+      button.setAttribute("aria-label", label);
+      button.title = label;
+    }
+    dispatchEvent(new CustomEvent("podium-theme", { detail: { dark: isDark() } }));
+  }
+
+  function nextTheme() {
+    const order = system.matches ? ["system", "light", "dark"] : ["system", "dark", "light"];
+    localStorage.setItem(KEY, order[(order.indexOf(chosen()) + 1) % order.length]);
+    applyTheme();
+  }
+
+  // The API -----------------------------------------------------------------------------------------------------------
+  async function call(method, path, body, csrf) {
+    const headers = { Accept: "application/json" };
+    if (csrf) headers["X-CSRF-Token"] = csrf;
+    if (body !== undefined && !(body instanceof FormData)) {
+      headers["Content-Type"] = "application/json";
+      body = JSON.stringify(body);
+    }
+    try {
+      const response = await fetch("/api/v1" + path, { method, headers, body });
+      const text = await response.text();
+      return { status: response.status, content: text ? JSON.parse(text) : null };
+    } catch (error) {
+      return { status: 0, content: { detail: "The server does not answer. Try again.", problems: [] } };
+    }
+  }
+
+  // Forms: data-method, data-path, data-csrf, data-next; fields by name, and [data-error-of] for what is wrong with each.
+  const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
+  function said(problem) {
+    return sentence(problem.expected.replace(/^Value error, /, ""));
+  }
+
+  function showErrors(form, content) {
+    let rest = content.problems && content.problems.length ? [] : [content.detail || "Something went wrong."];
+    let first = null;
+    for (const problem of content.problems || []) {
+      const name = problem.where.split(".").pop();
+      const input = form.elements[name];
+      const place = form.querySelector(`[data-error-of="${CSS.escape(name)}"]`);
+      if (!input || !place) rest.push(`${name}: ${problem.expected}`);
+      else {
+        place.textContent = said(problem);
+        input.setAttribute("aria-invalid", "true");
+        first = first || input;
+      }
+    }
+    const all = form.querySelector("[data-error-of='']");
+    if (all) all.textContent = rest.map(sentence).join(" ");
+    if (first) first.focus();
+  }
+
+  function clearErrors(form) {
+    for (const place of form.querySelectorAll("[data-error-of]")) place.textContent = "";
+    for (const input of form.elements) input.removeAttribute("aria-invalid");
+  }
+
+  function mismatch(form) {
+    const again = form.querySelector("[data-same-as]");
+    if (!again || again.value === form.elements[again.dataset.sameAs].value) return null;
+    return { problems: [{ where: again.name, expected: "the same password as above" }] };
+  }
+
+  async function submit(form) {
+    clearErrors(form);
+    const different = mismatch(form);
+    if (different) return showErrors(form, different);
+    const body = {};
+    for (const input of form.elements) {
+      if (input.name && !input.dataset.sameAs) body[input.name] = input.value;
+    }
+    const button = form.querySelector("[type=submit]");
+    button.disabled = true;
+    const { status, content } = await call(form.dataset.method, form.dataset.path, body, form.dataset.csrf);
+    button.disabled = false;
+    if (status === 0 || status >= 400) return showErrors(form, content || {});
+    if (form.dataset.next) return location.assign(form.dataset.next);
+    form.reset();
+    const done = form.querySelector("[data-done]");
+    if (done) done.textContent = form.dataset.done || (content && content.detail) || "Done.";
+  }
+
+  async function signOut(button) {
+    await call("DELETE", "/session", undefined, button.dataset.csrf);
+    location.assign("/sign-in");
+  }
+
+  // Where it all begins -----------------------------------------------------------------------------------------------
+  addEventListener("submit", (event) => {
+    if (!(event.target instanceof HTMLFormElement) || !event.target.dataset.path) return;
+    event.preventDefault();
+    submit(event.target);
+  });
+
+  addEventListener("click", (event) => {
+    const at = (selector) => event.target.closest && event.target.closest(selector);
+    if (at("#pd-theme")) nextTheme();
+    if (at("#pd-sign-out")) signOut(at("#pd-sign-out"));
+    for (const menu of document.querySelectorAll("details.pd-menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+
+  addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && document.querySelector("details.pd-menu[open]");
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+
+  // A moment in the reader's own time zone, with the name of the zone.
+  customElements.define(
+    "pd-moment",
+    class extends HTMLElement {
+      static observedAttributes = ["at"];
+      attributeChangedCallback() {
+        const at = new Date(this.getAttribute("at"));
+        const part = (options) => new Intl.DateTimeFormat("sv-SE", options).format(at);
+        const zone = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(at);
+        const name = zone.find((found) => found.type === "timeZoneName").value;
+        this.textContent = `${part({ dateStyle: "short" })} ${part({ timeStyle: "short" })} ${name}`;
+      }
+    },
+  );
+
+  system.addEventListener("change", applyTheme);
+  addEventListener("DOMContentLoaded", applyTheme);
+  applyTheme();
+  return { applyTheme, call, isDark, showErrors };
+})();
