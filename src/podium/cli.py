@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from podium.bench.commands import bench
 from podium.compute import Progress as Told
 from podium.compute import Where, silent
-from podium.errors import InputError, PodiumError
+from podium.errors import InputError, PodiumError, Problem
 from podium.version import __version__
 
 if TYPE_CHECKING:
@@ -160,19 +160,71 @@ def markets(as_json: AS_JSON = False) -> None:
 
 
 @app.command()
+def catalogue(as_json: AS_JSON = False) -> None:
+    """List the plants that a study can be composed of, with what stands behind each."""
+    from podium.study.catalogue import catalogue as templates
+    from podium.study.catalogue import catalogue_content
+
+    if as_json:
+        typer.echo(json.dumps(catalogue_content(), indent=2))
+        return
+    for name, found in templates().items():
+        typer.echo(f"{name:20} {found.title}")
+        for device in found.devices:
+            typer.echo(f"{'':20} {device.count} x {device.name} ({device.kind}): {device.what}")
+
+
+@app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.", metavar="DIR")],
     example: Annotated[str, typer.Option(help="Which example; `--list` shows them.")] = "one-home",
     show: Annotated[
         bool, typer.Option("--list", callback=_examples, is_eager=True, help="List the examples and end.")
     ] = False,
+    plants: Annotated[
+        str | None,
+        typer.Option(help='Compose of the catalogue instead: "3 x conf-4, 10 x home-pv-battery".', metavar="PLANTS"),
+    ] = None,
+    day: Annotated[str | None, typer.Option("--date", help="First day, YYYY-MM-DD.  [default: 2018-03-13]")] = None,
+    days: Annotated[int | None, typer.Option(help="Number of days.  [default: 1]")] = None,
+    variation: Annotated[float | None, typer.Option(help="Sizes vary by this share, 0 to 0.5.  [default: 0]")] = None,
+    settlement: Annotated[str | None, typer.Option(help="market, retail or both.  [default: market]")] = None,
+    zone: Annotated[str | None, typer.Option(help="Zone of the bundled prices.  [default: IT-North]")] = None,
+    profiles: Annotated[
+        Path | None, typer.Option(help="Profiles and prices of your own, a column each.", metavar="FILE")
+    ] = None,
+    nearest_days: Annotated[
+        bool, typer.Option("--nearest-days", help="Where profiles lack a day, take the nearest of that weekday.")
+    ] = False,
 ) -> None:
-    """Make a study folder from an example."""
-    from podium.study.examples import EXAMPLES, write_example
-
+    """Make a study folder from an example, or compose one of the plant catalogue."""
     del show
-    write_example(example, folder)
-    typer.echo(f"{folder}: {EXAMPLES[example]}. Next: podium run {shlex.quote(str(folder))}")
+    said = {"start": day, "days": days, "size_variation": variation, "price_zone": zone}
+    given = {key: value for key, value in said.items() if value is not None}
+    if plants is not None:
+        market = {} if settlement is None else {"market": {"settlement": settlement}}
+        told = _composed(folder, plants, {**given, **market, "nearest_days": nearest_days}, profiles)
+    elif given or settlement or profiles or nearest_days:
+        raise InputError(Problem("podium init", "options of a composition", "--plants with what it is composed of"))
+    else:
+        from podium.study.examples import EXAMPLES, write_example
+
+        write_example(example, folder)
+        told = EXAMPLES[example]
+    typer.echo(f"{folder}: {told}. Next: podium run {shlex.quote(str(folder))}")
+
+
+def _composed(folder: Path, plants: str, given: dict[str, Any], profiles: Path | None) -> str:
+    """Compose a study; says what it holds."""
+    from podium.study.compose import compose
+    from podium.study.composition import composition_of, parse_plants
+    from podium.study.supply import read_given
+
+    content = {"name": plants[:200], "start": "2018-03-13", **given, "plants": parse_plants(plants)}
+    composition = composition_of(content)
+    compose(composition, folder, None if profiles is None else read_given(profiles, composition.horizon))
+    found = composition.installed()
+    return f"{found.pods} PODs with {found.devices} devices on {composition.start}"
 
 
 @app.command()

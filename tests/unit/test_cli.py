@@ -292,3 +292,53 @@ def members(session: int) -> list[str]:
     """Living processes of a session."""
     done = subprocess.run(["ps", "-o", "stat=", "-s", str(session)], capture_output=True, text=True, check=False)
     return [line for line in done.stdout.split() if not line.startswith("Z")]
+
+
+def test_the_catalogue_is_listed(say: Say) -> None:
+    """Every template with its devices; the same as JSON, with sizes in fields that name their unit."""
+    code, out, _ = say("catalogue")
+    assert code == 0
+    assert "home-pv-battery " in out
+    assert "1 x battery (battery): A home battery of 2.5 hours" in out
+    code, out, _ = say("catalogue", "--json")
+    found = {template["name"]: template for template in json.loads(out)}
+    assert code == 0
+    assert found["grid-battery"]["installed"]["storage_kwh"] == 2000.0
+    assert found["conf-7"]["installed"]["devices"] == 24
+
+
+def test_init_composes_a_study(say: Say, tmp_path: Path) -> None:
+    """Quantities, date, settlement and own prices; what it says is what the folder holds."""
+    table = tmp_path / "own.csv"
+    table.write_text(
+        "time,price_eur_per_mwh\n"
+        + "".join(
+            f"{stamp.isoformat()},40\n" for stamp in pd.date_range("2019-03-13", periods=24, freq="h", tz="Europe/Rome")
+        ),
+        encoding="utf-8",
+    )
+    words = ("--plants", "3 x CONF_4, 2 home", "--date", "2019-03-13", "--profiles", table, "--settlement", "both")
+    code, out, errors = say("init", tmp_path / "mine", *words, "--variation", "0.1")
+    assert (code, errors) == (0, "")
+    assert "5 PODs with 20 devices on 2019-03-13. Next: podium run" in out
+    pods = pd.read_csv(tmp_path / "mine" / "pods.csv")["pod"]
+    assert pods.tolist() == ["conf-4-01", "conf-4-02", "conf-4-03", "home-01", "home-02"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--plants", "3 x conf-44, 0 home"), "--plants: no template 'conf-44'; expected 'conf-4'"),
+        (("--plants", "home", "--date", "13.3.2018"), "start: '13.3.2018'; expected a valid date"),
+        (("--plants", "home", "--date", "2018-06-13"), "lacks 2016-06-15, which stands for 2018-06-13"),
+        (("--plants", "home", "--settlement", "nobody"), "market.settlement: 'nobody'; expected 'market', 'retail' or"),
+        (("--date", "2018-03-14"), "expected --plants with what it is composed of"),
+    ],
+)
+def test_init_says_what_is_wrong_with_a_composition(
+    say: Say, tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    code, _, errors = say("init", tmp_path / "mine", *words)
+    assert code == cli.BAD_INPUT
+    assert told in errors
+    assert not (tmp_path / "mine").exists()

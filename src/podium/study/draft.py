@@ -71,13 +71,16 @@ class Draft:
             "days": self.days,
             "step_minutes": self.horizon.step_minutes,
         }
-        pods = _in_order(pd.DataFrame(self.pods), ["pod", *Pod.model_fields])
+        prices = market_prices(self.horizon).to_frame("price_eur_per_mwh")
+        return StudyParts(spec, *self.tables(), self._profiles(), prices)
+
+    def tables(self) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+        """The table of PODs, and the table of each kind of device."""
         devices = {
             kind: _in_order(pd.DataFrame(rows), ["device", "pod", *KINDS[kind].model_fields])
             for kind, rows in self.devices.items()
         }
-        prices = market_prices(self.horizon).to_frame("price_eur_per_mwh")
-        return StudyParts(spec, pods, devices, self._profiles(), prices)
+        return _in_order(pd.DataFrame(self.pods), ["pod", *Pod.model_fields]), devices
 
     def _profiles(self) -> pd.DataFrame:
         rows = [row for table in (self.pods, *self.devices.values()) for row in table]

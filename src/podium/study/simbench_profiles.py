@@ -6,6 +6,7 @@ says what is assumed about cars and heat pumps, of which SimBench gives the elec
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from importlib.resources import as_file, files
 from typing import Any
@@ -73,8 +74,10 @@ def padded(horizon: Horizon) -> Horizon:
     return Horizon.days(first, (last - first).days + 1, STEP_MINUTES, horizon.time_zone)
 
 
-def profiles_at(relative: pd.DataFrame, times: pd.DatetimeIndex) -> pd.DataFrame:
-    """Relative profiles of 2016 at local quarter-hours of any year, by wall clock on each day's `source_day`.
+def profiles_at(
+    relative: pd.DataFrame, times: pd.DatetimeIndex, source_of: Callable[[date], date] = source_day
+) -> pd.DataFrame:
+    """Relative profiles of 2016 at local quarter-hours of any year, by wall clock on the day that stands for each.
 
     `times` are in the zone whose clock people live by. An hour that the source day skips has the values of
     the quarter-hour before it; one that it has twice, those of its first occurrence. Raises InputError
@@ -85,9 +88,9 @@ def profiles_at(relative: pd.DataFrame, times: pd.DatetimeIndex) -> pd.DataFrame
     dates = np.asarray(times.date)
     rows = np.empty(len(times), dtype=np.int64)
     for day in dict.fromkeys(dates):
-        if source_day(day) not in rows_of:
-            raise InputError(Problem("SimBench profiles", f"no {source_day(day)} (for {day})", "another day"))
-        found, wanted = rows_of[source_day(day)], np.flatnonzero(dates == day)
+        if source_of(day) not in rows_of:
+            raise InputError(Problem("SimBench profiles", f"no {source_of(day)} (for {day})", "another day"))
+        found, wanted = rows_of[source_of(day)], np.flatnonzero(dates == day)
         rows[wanted] = found[_same_clock(_minutes(source[found]), _minutes(times[wanted]))]
     return relative.iloc[rows].set_axis(times, axis="index")
 
