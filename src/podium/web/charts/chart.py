@@ -6,18 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nicegui import ui
 from nicegui.element import Element
 from nicegui.elements.echart import EChart
 from nicegui.events import GenericEventArguments
 
+from podium.web import theme
 from podium.web.charts.figure import Figure, NameAxis
 from podium.web.charts.options import chart_of
 
 #: The page's script takes ECharts from NiceGUI, which ships it with the element named here.
 DRAWN_BY = EChart
 _SCRIPTS = Path(__file__).parent / "scripts"
-_NAME_PX = 24
+_NAME_PX = 30
 _NAMES_PX = 70
+
+
+ui.add_head_html(f'<link rel="stylesheet" href="{theme.address()}/charts.css">', shared=True)
 
 
 class Chart(Element, component="podium_chart.js", esm={"podium-charts": str(_SCRIPTS)}):

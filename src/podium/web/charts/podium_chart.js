@@ -77,7 +77,7 @@ export default {
     });
     this.sizes.observe(this.$refs.drawing);
     this.mode = new MutationObserver(() => this.draw());
-    this.mode.observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    this.mode.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     this.draw();
   },
   beforeUnmount() {
