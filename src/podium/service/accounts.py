@@ -205,6 +205,21 @@ def caller_by_login(place: Installation, digest: str) -> Caller | None:
     return None if user is None else caller_of(user, login=digest)
 
 
+def logins(session: Session, user_id: UUID) -> list[Login]:
+    """The sessions of a user that are not over, newest first."""
+    found = select(Login).where(Login.user_id == user_id, Login.expires_at > now())
+    return list(session.scalars(found.order_by(Login.created_at.desc())))
+
+
+def end_login(place: Installation, user_id: UUID, digest: str) -> None:
+    """End a session of a user; raises NotFoundError where it is not one."""
+    with place.database.writing() as session:
+        login = session.get(Login, digest)
+        if login is None or login.user_id != user_id:
+            raise NotFoundError("no such session")
+        session.delete(login)
+
+
 def caller_by_token(place: Installation, token: str) -> Caller | None:
     """Whose token this is; None where it is over."""
     found = select(User, ApiToken.scopes).join(ApiToken, ApiToken.user_id == User.id)

@@ -91,24 +91,37 @@ def create(place: Installation, caller: Caller, fill: Fill, name: str | None = N
     with place.database.reading() as session:
         _refuse_too_many(session, place, caller)
     with taken_in(place, fill) as taken:
-        row = StudyRow(
-            id=uuid4(),
-            owner_id=caller.user_id,
-            name=(name or _shown(taken.name))[:NAME_MAX],
-            digest=taken.digest,
-            facts=taken.facts,
-        )
-        home = place.study_folder(row.id)
-        taken.folder.rename(home)
-        try:
-            with place.database.writing() as session:
-                take_turns(session, f"study\0{caller.user_id}")
-                _refuse_too_many(session, place, caller)
-                session.add(row)
-        except BaseException:
-            shutil.rmtree(home, ignore_errors=True)
-            raise
+        return _keep(place, caller, taken, name)
+
+
+def _keep(place: Installation, caller: Caller, taken: Taken, name: str | None) -> StudyView:
+    row = StudyRow(
+        id=uuid4(),
+        owner_id=caller.user_id,
+        name=(name or _shown(taken.name))[:NAME_MAX],
+        digest=taken.digest,
+        facts=taken.facts,
+    )
+    home = place.study_folder(row.id)
+    taken.folder.rename(home)
+    try:
+        with place.database.writing() as session:
+            take_turns(session, f"study\0{caller.user_id}")
+            _refuse_too_many(session, place, caller)
+            session.add(row)
+    except BaseException:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
     return _view(row, caller.email, caller)
+
+
+def kept(place: Installation, caller: Caller, fill: Fill) -> StudyView:
+    """The newest study of the caller's own with these files; taken in as by `create` where there is none."""
+    with taken_in(place, fill) as taken:
+        own = select(StudyRow).where(StudyRow.owner_id == caller.user_id, StudyRow.digest == taken.digest)
+        with place.database.reading() as session:
+            row = session.scalar(own.order_by(StudyRow.created_at.desc()).limit(1))
+        return _keep(place, caller, taken, None) if row is None else _view(row, caller.email, caller)
 
 
 def _shown(name: str) -> str:

@@ -132,6 +132,15 @@ def moment(when: datetime | None, zone: str) -> str:
     return ABSENT if when is None else f"{when.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M %Z}"
 
 
+def day(when: datetime, zone: str) -> str:
+    """The local day of a moment.
+
+    >>> day(datetime.fromisoformat("2018-07-16T22:00+00:00"), "Europe/Rome")
+    '2018-07-17'
+    """
+    return f"{when.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
+
+
 def size(count_bytes: int) -> str:
     """Size of a file given in bytes.
 

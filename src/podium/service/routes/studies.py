@@ -56,7 +56,8 @@ def _from_text(place: Installation, given: TextFiles) -> Fill:
     return lambda folder: place_files(named, folder, place.settings.upload)
 
 
-def _from_example(example: str) -> Fill:
+def from_example(example: str) -> Fill:
+    """Writes an example as the files of a study."""
     def fill(folder: Path) -> Path:
         return write_example(example, folder)
 
@@ -93,7 +94,7 @@ def make_study(given: TextFiles, caller: StudyWriter, place: Place) -> StudyView
 @router.post("/studies/from-example", status_code=HTTPStatus.CREATED)
 def make_example(wish: ExampleWish, caller: StudyWriter, place: Place) -> StudyView:
     """Keep a copy of an example."""
-    return studies.create(place, caller, _from_example(wish.example), wish.name)
+    return studies.create(place, caller, from_example(wish.example), wish.name)
 
 
 @router.post("/studies/validation")

@@ -1,5 +1,5 @@
 """Pages of accounts: signing in and out, one's profile, and the users of an admin."""
 
-from podium.web.accounts import entrance
+from podium.web.accounts import admin, entrance, profile
 
-__all__ = ["entrance"]
+__all__ = ["admin", "entrance", "profile"]

@@ -1,24 +1,28 @@
 """Small pieces that pages are made of."""
 
-from podium.web.parts.boxes import badge, empty, panel, stat, stats, when
-from podium.web.parts.forms import Form, field, form_field
-from podium.web.parts.notices import confirm, problems, refusals, say
-from podium.web.parts.tables import Column, table
+from podium.web.parts.boxes import badge, badge_classes, empty, panel, stat, stats, when
+from podium.web.parts.forms import Form, checked, field, form_field
+from podium.web.parts.notices import confirm, problems, refusals, say, sentence
+from podium.web.parts.tables import Column, listing, table
 from podium.web.shell import trail as crumbs
 
 __all__ = [
     "Column",
     "Form",
     "badge",
+    "badge_classes",
+    "checked",
     "confirm",
     "crumbs",
     "empty",
     "field",
     "form_field",
+    "listing",
     "panel",
     "problems",
     "refusals",
     "say",
+    "sentence",
     "stat",
     "stats",
     "table",

@@ -49,7 +49,12 @@ def panel(title: str, *, flush: bool = False) -> Iterator[ui.element]:
 
 def badge(text: str, look: str | None = None) -> ui.element:
     """A state in a word; `look` is pd-good, pd-warn, pd-bad or pd-busy, and that of runs by itself."""
-    return words("span", text, f"pd-badge {_LOOKS.get(text, '') if look is None else look}")
+    return words("span", text, badge_classes(text) if look is None else f"pd-badge {look}")
+
+
+def badge_classes(state: str) -> str:
+    """The classes of a run's state, for cells of tables."""
+    return f"pd-badge {_LOOKS.get(state, '')}"
 
 
 def empty(text: str, action: tuple[str, str] | None = None) -> ui.element:

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
 
 from nicegui import ui
+from pydantic import BaseModel, ValidationError
 
+from podium.errors import InputError, Problem
 from podium.web.tags import tag, words
 
 Method = Literal["POST", "PUT", "PATCH"]
+M = TypeVar("M", bound=BaseModel)
 
 
-def field(label: str, value: str = "", **given: Any) -> ui.input:
+def field(label: str, value: str = "", *, hint: str = "", **given: Any) -> ui.input:
     """A line of text that the page reads; `refusals(fields={...})` writes errors below it."""
-    return ui.input(label, value=value, **given).props(f'aria-label="{label}"').classes("w-full")
+    line = ui.input(label, value=value, **given).classes("w-full")
+    if hint:
+        line.props["hint"] = hint
+    return line
+
+
+def checked(model: type[M], **given: object) -> M:
+    """A request's content as the API takes it. Raises InputError, each problem at the name of its field."""
+    try:
+        return model(**given)
+    except ValidationError as error:
+        raise InputError(
+            Problem(str(found["loc"][0]) if found["loc"] else "", repr(found["input"]), found["msg"])
+            for found in error.errors()
+        ) from None
 
 
 class Form:
@@ -45,17 +63,38 @@ class Form:
 
     def __exit__(self, *_: object) -> None:
         words("div", "", "pd-error", data_error_of="", role="alert")
-        words("div", "", "pd-done", data_done="", role="status")
+        words("div", "", "pd-done", data_done_here="", role="status")
         words("button", self._button, "pd-button", type="submit")
         self._form.__exit__()
 
 
-def form_field(name: str, label: str, kind: str = "text", *, hint: str = "", **attributes: str) -> None:
-    """A field of a `Form`: the name is that of the API, `attributes` are those of the input."""
+def form_field(
+    name: str,
+    label: str,
+    kind: str = "text",
+    *,
+    hint: str = "",
+    options: Mapping[str, str] | None = None,
+    **attributes: str,
+) -> None:
+    """A field of a `Form`: the name is that of the API, `attributes` are those of the input.
+
+    With `options`, value to words, one of them is chosen.
+    """
     with tag("div", "pd-field"):
-        words("label", label, for_=f"field-{name}")
-        described = f"error-{name}" + (f" hint-{name}" if hint else "")
-        tag("input", id=f"field-{name}", name=name, type=kind, aria_describedby=described, **attributes)
-        if hint:
-            words("div", hint, "pd-hint", id=f"hint-{name}")
-        words("div", "", "pd-error", id=f"error-{name}", data_error_of=name)
+        title = words("label", label)
+        if options is None:
+            line = tag("input", "", name=name, type=kind, **attributes)
+        else:
+            line = _choice(name, options, attributes)
+        title.props["for"] = line.html_id
+        notes = [words("div", hint, "pd-hint")] if hint else []
+        notes.append(words("div", "", "pd-error", data_error_of=name))
+        line.props["aria-describedby"] = " ".join(note.html_id for note in notes)
+
+
+def _choice(name: str, options: Mapping[str, str], attributes: Mapping[str, str]) -> ui.element:
+    with tag("select", "", name=name, **attributes) as line:
+        for value, text in options.items():
+            words("option", text, value=value)
+    return line

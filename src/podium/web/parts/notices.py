@@ -10,6 +10,7 @@ from nicegui import ui
 from podium.errors import InputError, PodiumError
 from podium.service.problems import SignInError, Where
 from podium.web.figures import counted
+from podium.web.parts.tables import listing
 from podium.web.tags import tag, words
 
 
@@ -59,16 +60,12 @@ def problems(found: InputError | Sequence[Where]) -> ui.element:
     rows = found.problems if isinstance(found, InputError) else found
     with tag("div", "pd-problems", role="alert") as box:
         words("div", counted(len(rows), "problem"), "pd-problems-head")
-        with tag("div", "pd-table-around"), tag("table", "pd-table"):
-            with tag("thead"), tag("tr"):
-                for title in ("Where", "What stands there", "Expected"):
-                    words("th", title, scope="col")
-            with tag("tbody"):
-                for row in rows:
-                    with tag("tr"):
-                        words("td", row.where, "pd-mono pd-break")
-                        words("td", row.value, "pd-break")
-                        words("td", row.expected, "pd-break")
+        with listing("Problems", "Where", "What stands there", "Expected"):
+            for row in rows:
+                with tag("tr"):
+                    words("td", row.where, "pd-mono pd-break")
+                    words("td", row.value, "pd-break")
+                    words("td", row.expected, "pd-break")
     return box
 
 

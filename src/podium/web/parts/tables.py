@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from nicegui import ui
+
+from podium.web.tags import tag, words
 
 #: Whatever the column: its text, as a link where it has an address.
 _CELL = """
@@ -35,6 +39,18 @@ class Column:
     """Classes of a row's cell, such as those of badges."""
 
 
+@contextmanager
+def listing(label: str, *titles: str) -> Iterator[None]:
+    """A plain table for rows that hold more than text; rows are put into its body by hand. An empty title is a gap."""
+    with tag("div", "pd-table-around"), tag("table", "pd-table", aria_label=label) as whole:
+        _name_columns(whole, titles)
+        with tag("thead"), tag("tr"):
+            for title in titles:
+                words("th", title, scope="col") if title else tag("td")
+        with tag("tbody"):
+            yield
+
+
 def table(
     rows: Sequence[Row],
     columns: Sequence[Column],
@@ -61,7 +77,14 @@ def table(
     )
     shown.add_slot("body-cell", _CELL)
     shown.props(f'aria-label="{label}"' + ("" if len(rows) > page_size > 0 else " hide-pagination"))
+    _name_columns(shown, [column.label for column in columns])
     return shown.classes("pd-data")
+
+
+def _name_columns(whole: ui.element, titles: Sequence[str]) -> None:
+    """Hand the titles to podium.css, which writes them before the cells on phones."""
+    for number, title in enumerate(titles, 1):
+        whole.style[f"--title-{number}"] = json.dumps(title)
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -96,13 +96,59 @@ const podium = (() => {
     if (status === 0 || status >= 400) return showErrors(form, content || {});
     if (form.dataset.next) return location.assign(form.dataset.next);
     form.reset();
-    const done = form.querySelector("[data-done]");
+    const done = form.querySelector("[data-done-here]");
     if (done) done.textContent = form.dataset.done || (content && content.detail) || "Done.";
   }
 
   async function signOut(button) {
     await call("DELETE", "/session", undefined, button.dataset.csrf);
     location.assign("/sign-in");
+  }
+
+  // Uploads: [data-upload] boxes, with files dropped or chosen; what became of them is a podium-uploaded event. ---------
+  const relative = (file) => file.webkitRelativePath.split("/").slice(1).join("/") || file.name;
+
+  function showFiles(box) {
+    const names = box.files.map(relative);
+    const more = names.length > 4 ? ` and ${names.length - 4} more` : "";
+    box.querySelector("[data-files]").textContent = names.slice(0, 4).join(", ") + more;
+    for (const button of box.querySelectorAll("[data-send]")) button.disabled = names.length === 0;
+  }
+
+  function take(box, files) {
+    box.files = [...files].filter((file) => !relative(file).split("/").some((part) => part.startsWith(".")));
+    showFiles(box);
+  }
+
+  function send(box, path) {
+    const body = new FormData();
+    for (const file of box.files) body.append("files", file, relative(file));
+    const name = box.querySelector("input[name=name]");
+    if (name && name.value.trim()) body.append("name", name.value.trim());
+    const bar = box.querySelector("progress");
+    const request = new XMLHttpRequest();
+    const end = (status, content) => {
+      bar.hidden = true;
+      showFiles(box);
+      box.dispatchEvent(new CustomEvent("podium-uploaded", { detail: { path, status, content } }));
+    };
+    request.open("POST", "/api/v1" + path);
+    request.setRequestHeader("X-CSRF-Token", box.dataset.csrf);
+    request.upload.onprogress = (event) => (bar.value = event.total ? event.loaded / event.total : 0);
+    request.onload = () => end(request.status, JSON.parse(request.responseText || "null"));
+    request.onerror = () => end(0, { detail: "the server does not answer" });
+    bar.value = 0;
+    bar.hidden = false;
+    for (const button of box.querySelectorAll("[data-send]")) button.disabled = true;
+    request.send(body);
+  }
+
+  function copy(button) {
+    const source = document.querySelector(button.dataset.copy);
+    getSelection().selectAllChildren(source); // where the browser does not allow copying, it is selected at least
+    if (navigator.clipboard) {
+      navigator.clipboard.writeText(source.textContent.trim()).then(() => (button.textContent = "Copied"));
+    }
   }
 
   // Where it all begins -----------------------------------------------------------------------------------------------
@@ -115,9 +161,26 @@ const podium = (() => {
   addEventListener("click", (event) => {
     const at = (selector) => event.target.closest && event.target.closest(selector);
     if (at("#pd-theme")) nextTheme();
+    if (at("[data-copy]")) copy(at("[data-copy]"));
+    if (at("[data-choose]")) at("[data-upload]").querySelector(at("[data-choose]").dataset.choose).click();
+    if (at("[data-send]")) send(at("[data-upload]"), at("[data-send]").dataset.send);
     if (at("#pd-sign-out")) signOut(at("#pd-sign-out"));
     for (const menu of document.querySelectorAll("details.pd-menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
+
+  addEventListener("change", (event) => {
+    if (event.target.matches("[data-upload] input[type=file]")) take(event.target.closest("[data-upload]"), event.target.files);
+  });
+
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    addEventListener(kind, (event) => {
+      const drop = event.target.closest && event.target.closest(".pd-drop");
+      if (!drop) return;
+      event.preventDefault();
+      drop.classList.toggle("pd-over", kind === "dragover");
+      if (kind === "drop") take(drop.closest("[data-upload]"), event.dataTransfer.files);
+    });
+  }
 
   addEventListener("keydown", (event) => {
     const menu = event.key === "Escape" && document.querySelector("details.pd-menu[open]");
