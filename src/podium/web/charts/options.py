@@ -19,7 +19,7 @@ _GRID_LINE = {"lineStyle": {"color": "var(--chart-grid)"}}
 
 def chart_of(figure: Figure) -> dict[str, Any]:
     """Everything that the script needs: options, what is shown under the cursor and exported, and words."""
-    scales = (scale_of(figure.y.unit, figure.rows_of(right=False)), _right_scale(figure))
+    scales = _scales(figure)
     series, columns = _series(figure, scales)
     return {
         "title": figure.title,
@@ -32,9 +32,11 @@ def chart_of(figure: Figure) -> dict[str, Any]:
     }
 
 
-def _right_scale(figure: Figure) -> Scale:
+def _scales(figure: Figure) -> tuple[Scale, Scale]:
+    """Scales of the axes on the left and on the right."""
+    left = scale_of(figure.y.unit, figure.rows_of(right=False), logarithmic=figure.y.logarithmic)
     unit = "" if figure.y_right is None else figure.y_right.unit
-    return scale_of(unit, figure.rows_of(right=True))
+    return left, scale_of(unit, figure.rows_of(right=True))
 
 
 def _options(figure: Figure, scales: tuple[Scale, Scale], series: list[dict[str, Any]]) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def _options(figure: Figure, scales: tuple[Scale, Scale], series: list[dict[str,
         axes.append(_value_axis(figure.y_right, scales[1]) | {"splitLine": {"show": False}, "nameTextStyle": right})
     names = isinstance(figure.x, NameAxis)
     zoom = figure.zoom and isinstance(figure.x, TimeAxis)
-    bottom = 38 if zoom else 26 if isinstance(figure.x, NumberAxis) else 22 if names else 6
+    bottom = 30 if zoom else 26 if isinstance(figure.x, NumberAxis) else 22 if names else 6
     axis = _axis(figure.x)
     return {
         "animation": False,

@@ -136,7 +136,7 @@ export default {
       const shown = kind === "time" && Number.isInteger(this.marked);
       const data = shown ? [[{ xAxis: from }, { xAxis: from + step_ms }]] : [];
       const color = this.colour("var(--chart-cursor)");
-      return { id: "cursor", type: "line", data: [], markArea: { silent: true, itemStyle: { color }, data } };
+      return { id: "cursor", type: "line", data: [], markArea: { silent: true, z: 2, itemStyle: { color }, data } };
     },
     /** Mark a step of the time axis, or none. */
     mark(step) {

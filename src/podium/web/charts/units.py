@@ -25,15 +25,18 @@ class Scale:
     decimals: int
 
 
-def scale_of(unit: str, rows: Iterable[Floats]) -> Scale:
-    """The scale that fits the greatest of all values, with four digits of it.
+def scale_of(unit: str, rows: Iterable[Floats], *, logarithmic: bool = False) -> Scale:
+    """The scale that fits the greatest of all values, with four digits of it (of the least, on a logarithmic axis).
 
     >>> scale_of("kW", [np.array([3.2, -1500.0])])
     Scale(unit='MW', size=1000.0, decimals=3)
     >>> scale_of("EUR", [np.array([0.0, np.nan])]).decimals
     2
     """
-    peak = max((float(np.nanmax(np.abs(row), initial=0.0)) for row in rows), default=0.0)
+    sizes = np.abs(np.concatenate([np.zeros(1), *(np.ravel(row) for row in rows)]))
+    peak = float(np.nanmax(sizes))
+    if logarithmic and peak > 0:
+        return Scale(unit, 1.0, _decimals(float(np.nanmin(sizes[sizes > 0]))))
     larger = _LARGER.get(unit)
     if larger is not None and peak >= larger[1]:
         unit, size = larger

@@ -1,5 +1,10 @@
 """Pages about runs: all of them, one of them, one POD of one, and two beside each other."""
 
-from podium.web.runs import list_page, run_page
+from nicegui import ui
 
-__all__ = ["list_page", "run_page"]
+from podium.web import theme
+from podium.web.runs import compare_page, list_page, pod_page, run_page
+
+__all__ = ["compare_page", "list_page", "pod_page", "run_page"]
+
+ui.add_head_html(f'<link rel="stylesheet" href="{theme.address()}/runs.css">', shared=True)

@@ -58,7 +58,7 @@ class _Listed:
             self.compare = ui.button("Compare", on_click=self._compare).classes("pd-quiet")
             self.compare.props["title"] = "Tick two runs that are done"
             self.compare.disable()
-        self.place = tag("div")
+        self.place = tag("div", "pd-runs")
         with tag("div", "pd-row pd-between pd-pages"):
             self.count = words("span", "", "pd-muted pd-small", role="status")
             with tag("div", "pd-row"):

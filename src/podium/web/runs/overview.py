@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from nicegui import ui
@@ -101,7 +102,7 @@ def comparison(found: Found) -> None:
     with tag("div", "pd-two"):
         with tag("div", "pd-card"):
             Chart(figure)
-        with tag("div", "pd-card pd-stack"):
+        with tag("div", "pd-card pd-stack pd-figures"):
             words("h3", "The reference method (VIRTUS) and the plan")
             with parts.listing("Profit compared", "", "EUR"):
                 for name, value in rows.items():
@@ -176,7 +177,7 @@ def _money_table(level2: dict[str, Any]) -> None:
     )  # fmt: skip
     if level2["profit_eur"] is None:
         return
-    with tag("div", "pd-card pd-stack"):
+    with tag("div", "pd-card pd-stack pd-figures"):
         words("h3", "What the profit is made of")
         with parts.listing("Parts of the profit", "", "EUR"):
             for name, sign, key in told:
@@ -193,7 +194,7 @@ def limits(found: Found) -> None:
         return
     with tag("div", "pd-stack"):
         _boxed(portfolio_charts.limit_prices(found.results, table))
-        with tag("div", "pd-card"), parts.listing(
+        with tag("div", "pd-card pd-figures"), parts.listing(
             "Limits", "Limit", "Steps in which it binds", "Value", "1 kW more in all of them", "Greatest in a step"
         ):  # fmt: skip
             for (what, group), part in table.groupby(["what", "group"], sort=False):
@@ -210,7 +211,7 @@ def limits(found: Found) -> None:
 def files(shown: Shown) -> None:
     """Every file of the results: as it is, and tables as CSV too."""
     base = f"/api/v1/runs/{shown.run.id}/results"
-    with tag("div", "pd-card"), parts.listing("Files", "File", "Size", "Rows", "Download"):
+    with tag("div", "pd-card pd-files"), parts.listing("Files", "File", "Size", "Rows", "Download"):
         for file in shown.files:
             stem, _, ending = file.name.rpartition(".")
             with tag("tr"):
@@ -227,21 +228,21 @@ def files(shown: Shown) -> None:
                         link("Open", f"{base}/files/{file.name}", target="_blank")
 
 
-def lazily(tabs: dict[str, Any]) -> None:
+def lazily(tabs: dict[str, Callable[[], object]]) -> None:
     """Tabs by name, each built when it is first opened."""
+    panels: dict[str, ui.tab_panel] = {}
     built: set[str] = set()
 
     def build(name: str) -> None:
-        if name not in built:
+        if name in panels and name not in built:
             built.add(name)
             with panels[name]:
                 tabs[name]()
 
-    with ui.tabs(on_change=lambda event: build(str(event.value))).classes("pd-tabs") as bar:
+    first = next(iter(tabs))
+    with ui.tabs(value=first, on_change=lambda event: build(str(event.value))).classes("pd-tabs") as bar:
         for name in tabs:
             ui.tab(name)
-    panels: dict[str, ui.tab_panel] = {}
-    first = next(iter(tabs))
     with ui.tab_panels(bar, value=first, animated=False, keep_alive=True).classes("pd-panels"):
         for name in tabs:
             panels[name] = ui.tab_panel(name)

@@ -56,6 +56,7 @@ def tariff(terms: PodTerms, worth_eur_per_kwh: Floats | None, axis: TimeAxis) ->
         ValueAxis("Price", "EUR/kWh"),
         shown,
         file_name="tariff",
+        zoom=False,
     )
 
 
@@ -82,6 +83,7 @@ def device_power(device: pd.DataFrame, room: Room | None, axis: TimeAxis, *, pla
         shown,
         note=kind_text(kind)[:1].upper() + kind_text(kind)[1:],
         file_name=f"{name}-power",
+        zoom=False,
     )
 
 
@@ -104,6 +106,7 @@ def device_level(device: pd.DataFrame, room: Room | None, axis: TimeAxis) -> Fig
         ValueAxis(words, "kWh"),
         shown,
         file_name=f"{name}-level",
+        zoom=False,
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from uuid import UUID
 
 from podium.web.runs import overview, sales
 from podium.web.runs.pod_table import pod_table
-from podium.web.runs.shown import Shown
-from podium.web.tags import tag
+from podium.web.runs.shown import Found, Shown
+from podium.web.tags import tag, words
 
 
 def results_tabs(shown: Shown, more: dict[str, Callable[[], object]] | None = None) -> None:
@@ -34,5 +35,16 @@ def results_tabs(shown: Shown, more: dict[str, Callable[[], object]] | None = No
 
 
 def _pods(shown: Shown, *, planned: bool) -> None:
-    with tag("div", "pd-card"):
-        pod_table(shown.run.id, shown.found.results, planned=planned)
+    pod_panel(shown.run.id, shown.found, planned=planned)
+
+
+def pod_panel(run: UUID, found: Found, *, planned: bool) -> None:
+    """The table of PODs, and what its times are."""
+    with tag("div", "pd-card pd-stack"):
+        pod_table(run, found.results, planned=planned)
+        words(
+            "p",
+            "Minimisation and maximisation: time to find the least and the greatest energy. PODs that are solved "
+            "together share their time evenly.",
+            "pd-muted pd-small",
+        )

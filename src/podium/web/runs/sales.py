@@ -113,7 +113,7 @@ def shares(run: UUID, found: Found) -> None:
         with tag("div", "pd-two"):
             with tag("div", "pd-card"):
                 Chart(market_charts.shares(table))
-            with tag("div", "pd-card pd-stack"):
+            with tag("div", "pd-card pd-stack pd-figures"):
                 words("h3", "All PODs together")
                 with parts.listing("Sum of the contributions", "", "EUR"):
                     for key, name in names.items():

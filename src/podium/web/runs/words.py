@@ -41,14 +41,14 @@ def options_text(options: dict[str, Any]) -> str:
 def brief(seconds: float | None) -> str:
     """A short span of time given in seconds, with three digits.
 
-    >>> brief(9.4e-6), brief(0.000358), brief(0.0523), brief(7.26), brief(float("nan"))
-    ('9.40 µs', '358 µs', '52.3 ms', '7.26 s', '–')
+    >>> brief(9.4e-6), brief(0.000358), brief(0.0523), brief(-7.26), brief(float("nan"))
+    ('9.40 µs', '358 µs', '52.3 ms', '−7.26 s', '–')
     """
     if seconds is None or not math.isfinite(seconds):
         return figures.ABSENT
-    size, unit = next(((size, unit) for size, unit in _SPANS if seconds < 1000 * size), _SPANS[-1])
-    value = seconds / size
-    return f"{figures.number(value, 2 if value < 10 else 1 if value < 100 else 0)} {unit}"
+    size, unit = next(((size, unit) for size, unit in _SPANS if abs(seconds) < 1000 * size), _SPANS[-1])
+    digits = abs(seconds) / size
+    return f"{figures.number(seconds / size, 2 if digits < 10 else 1 if digits < 100 else 0)} {unit}"
 
 
 def seconds_of(run: RunView) -> float | None:
