@@ -1,4 +1,4 @@
-"""The code in README.md and the tutorial does what it says: every block runs, in order, in one folder.
+"""The code in README.md, the tutorial and the catalogue does what it says: every block runs, in order, in one folder.
 
 Python blocks run in one namespace per page. Of a console or bash block, the lines that start with `podium `
 (or `$ podium `) run through the installed command line; other lines are its output. A text block right behind a
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-PAGES = ["README.md", "docs/tutorial.md"]
+PAGES = ["README.md", "docs/tutorial.md", "docs/catalogue.md"]
 NOT_RUN = "<!-- not run -->"
 COMMAND_SECONDS_MAX = 300.0
 

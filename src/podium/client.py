@@ -19,9 +19,19 @@ from typing import Any, Self
 from uuid import UUID
 
 import httpx
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from podium.errors import InputError, PodiumError, Problem
+from podium.service.composition_views import (
+    CatalogueEntry,
+    CompositionWish,
+    ConfigurationChange,
+    ConfigurationView,
+    ConfigurationWhole,
+    NeedsView,
+    NeedsWish,
+    NewConfiguration,
+)
 from podium.service.views import (
     LogLine,
     Page,
@@ -36,6 +46,8 @@ from podium.service.views import (
     TokenOnce,
     Validation,
 )
+from podium.study.composition import Composition
+from podium.study.records import StudyRecords
 
 API = "/api/v1"
 CSRF_HEADER = "X-CSRF-Token"
@@ -74,6 +86,11 @@ def zipped(folder: Path) -> bytes:
             if path.is_file() and name.parts[0] != "results" and not any(part.startswith(".") for part in name.parts):
                 archive.write(path, name.as_posix())
     return target.getvalue()
+
+
+def _content(wish: BaseModel) -> dict[str, Any]:
+    """A request as JSON, without what says nothing."""
+    return wish.model_dump(mode="json", exclude_defaults=True)
 
 
 class Client:
@@ -169,6 +186,61 @@ class Client:
     def delete_study(self, study: UUID) -> None:
         """Delete a study with all its runs."""
         self.send("DELETE", f"/studies/{study}")
+
+    def study_records(self, study: UUID) -> StudyRecords:
+        """A study as JSON; raises ProblemError `too-large` where it has too many values."""
+        return StudyRecords.model_validate(self.send("GET", f"/studies/{study}/json").json())
+
+    def make_study(self, records: StudyRecords) -> StudyView:
+        """A study from JSON. Raises InputError with everything wrong, by row and key."""
+        content = records.model_dump(mode="json", exclude_none=True)
+        return StudyView.model_validate(self.send("POST", "/studies/from-json", json=content).json())
+
+    def catalogue(self) -> list[CatalogueEntry]:
+        """The plants that a study can be composed of."""
+        return TypeAdapter(list[CatalogueEntry]).validate_python(self.send("GET", "/catalogue").json())
+
+    def needs(self, composition: Composition, profiles: str | None = None, *, values: bool = False) -> NeedsView:
+        """What a composition needs, each found or missing; `profiles` as CSV."""
+        wish = NeedsWish(composition=composition, profiles=profiles, values=values)
+        return NeedsView.model_validate(self.send("POST", "/compositions/needs", json=_content(wish)).json())
+
+    def compose_study(
+        self, composition: Composition, profiles: str | None = None, name: str | None = None
+    ) -> StudyView:
+        """A study composed of the catalogue. Raises InputError with everything wrong or missing."""
+        wish = CompositionWish(composition=composition, profiles=profiles, name=name)
+        return StudyView.model_validate(self.send("POST", "/studies/from-composition", json=_content(wish)).json())
+
+    def configurations(self) -> list[ConfigurationView]:
+        """One's own configurations, the one that was changed last first."""
+        return TypeAdapter(list[ConfigurationView]).validate_python(self.send("GET", "/configurations").json())
+
+    def configuration(self, configuration: UUID) -> ConfigurationWhole:
+        """A configuration with its profiles."""
+        return ConfigurationWhole.model_validate(self.send("GET", f"/configurations/{configuration}").json())
+
+    def keep_configuration(
+        self, name: str, composition: Composition, profiles: str | None = None
+    ) -> ConfigurationWhole:
+        """Keep a composition."""
+        wish = NewConfiguration(name=name, composition=composition, profiles=profiles)
+        return ConfigurationWhole.model_validate(self.send("POST", "/configurations", json=_content(wish)).json())
+
+    def change_configuration(self, configuration: UUID, change: ConfigurationChange) -> ConfigurationWhole:
+        """Change a configuration; what the change leaves out stays."""
+        answer = self.send("PATCH", f"/configurations/{configuration}", json=_content(change))
+        return ConfigurationWhole.model_validate(answer.json())
+
+    def add_profiles(self, configuration: UUID, table: Path) -> ConfigurationView:
+        """Upload profiles (CSV, Parquet or Excel) to a configuration. Raises InputError with everything wrong."""
+        files = {"files": (table.name, table.read_bytes())}
+        answer = self.send("POST", f"/configurations/{configuration}/profiles", files=files)
+        return ConfigurationView.model_validate(answer.json())
+
+    def delete_configuration(self, configuration: UUID) -> None:
+        """Delete a configuration."""
+        self.send("DELETE", f"/configurations/{configuration}")
 
     def table(self, study: UUID, table: str, **query: int | str) -> Page:
         """Rows of a table of a study; `offset`, `limit`, `pod`."""

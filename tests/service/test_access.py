@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from podium.client import Client
 from podium.service import jobs
 from podium.service.accounts import Role, Scope
 from podium.service.installation import Installation
+from podium.study.composition import Composition, Plants
 from service.conftest import Visit
 from unit.study_folders import one_home, write_files
 
@@ -30,6 +32,14 @@ OPEN = {
 }
 Route = tuple[str, str]
 SECRET = "the-name-of-a-private-study"
+RECORDS = {
+    "name": "One load",
+    "time_zone": "Europe/Rome",
+    "start": "2018-05-14",
+    "days": 1,
+    "pods": [{"pod": "home", "buy_eur_per_kwh": 0.3, "sell_eur_per_kwh": 0.1}],
+}
+COMPOSITION = Composition(name="One home", start=date(2018, 3, 13), plants=(Plants(template="home"),))
 
 
 def routes(client: Client) -> list[Route]:
@@ -54,6 +64,7 @@ def filled(visit: Visit, place: Installation, tmp_path: Path) -> dict[str, str]:
         "run": str(run.id),
         "share": str(ada.share_study(study.id, "carl@example.org").id),
         "token_id": str(ada.make_token("t", [Scope.runs_read]).id),
+        "configuration": str(ada.keep_configuration(SECRET, COMPOSITION).id),
         "user_id": str(ada.send("GET", "/session").json()["user_id"]),
         "table": "pods",
         "kind": "csv",
@@ -72,11 +83,17 @@ def ask(client: Client, route: Route, values: dict[str, str]) -> tuple[int, str]
         "/api/v1/tokens": {"name": "t", "scopes": ["runs:read"]},
         "/api/v1/profile/password": {"old": "a long password", "new": "another password"},
         "/api/v1/studies/from-text": {"files": one_home()},
+        "/api/v1/studies/from-json": RECORDS,
+        "/api/v1/studies/from-composition": {"composition": COMPOSITION.model_dump(mode="json")},
+        "/api/v1/compositions/needs": {"composition": COMPOSITION.model_dump(mode="json")},
+        "/api/v1/configurations": {"name": "c", "composition": COMPOSITION.model_dump(mode="json")},
     }
     body = bodies.get(path, {"name": "taken"})
     given: dict[str, Any] = {} if method in ("GET", "DELETE") else {"json": body}
     if path in ("/api/v1/studies", "/api/v1/studies/validation") and method == "POST":
         given = {"files": [("files", (name, text)) for name, text in one_home().items()]}
+    if path == "/api/v1/configurations/{configuration}/profiles":
+        given = {"files": {"files": ("own.csv", one_home()["prices.csv"])}}
     filled_path = re.sub(r"\{(\w+)\}", lambda match: values[match[1]], path)
     response = client.http.request(method, filled_path, **given)
     return response.status_code, response.text
@@ -99,7 +116,7 @@ def test_another_user_reads_and_changes_nothing(visit: Visit, filled: dict[str, 
     """As operator and as admin: routes that name Ada's things answer 404, and none shows her study's name."""
     for email, role in (("eve@example.org", Role.operator), ("boss@example.org", Role.admin)):
         eve = visit(email, role)
-        named = [route for route in routes(eve) if re.search(r"\{(study|run|share|token_id)\}", route[1])]
+        named = [route for route in routes(eve) if re.search(r"\{(study|run|share|token_id|configuration)\}", route[1])]
         assert len(named) > 15
         answers = {route: ask(eve, route, filled) for route in named}
         assert {route: status for route, (status, _) in answers.items() if status != 404} == {}

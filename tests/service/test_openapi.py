@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,20 @@ from podium.service import jobs
 from podium.service.accounts import Role
 from podium.service.installation import Installation
 from podium.service.worker import compute
+from podium.study.composition import Composition, Plants
 from service.conftest import Visit
 from unit.study_folders import one_home, write_files
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 8
+COMPOSITION = Composition(name="One home", start=date(2018, 3, 13), plants=(Plants(template="home"),))
 #: Routes that end what the test stands on.
-ENDING = {("DELETE", "/api/v1/session"), ("DELETE", "/api/v1/studies/{study}"), ("DELETE", "/api/v1/runs/{run}")}
+ENDING = {
+    ("DELETE", "/api/v1/session"),
+    ("DELETE", "/api/v1/studies/{study}"),
+    ("DELETE", "/api/v1/runs/{run}"),
+    ("DELETE", "/api/v1/configurations/{configuration}"),
+}
 
 
 @pytest.fixture
@@ -42,7 +50,9 @@ def admin(visit: Visit, place: Installation, tmp_path: Path) -> tuple[Client, di
     job = jobs.take(place)
     assert job is not None
     compute(place, job)
-    return client, {"study": str(study.id), "run": str(run.id), "table": "pods", "name": "summary.json"}
+    kept = client.keep_configuration("One home", COMPOSITION)
+    real = {"study": str(study.id), "run": str(run.id), "table": "pods", "name": "summary.json"}
+    return client, real | {"configuration": str(kept.id)}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -15,7 +15,7 @@ from podium.service.housekeeping import sweep
 from podium.service.installation import Installation
 from podium.service.metrics import Metrics
 from podium.service.problems import ProblemDetails, add_handlers, responses
-from podium.service.routes import accounts, operation, runs, studies
+from podium.service.routes import accounts, compositions, operation, runs, studies
 from podium.service.supervisor import Supervisor
 from podium.version import __version__
 
@@ -46,7 +46,7 @@ def create_app(place: Installation) -> FastAPI:
     )
     app.state.place, app.state.metrics, app.state.supervisor = place, Metrics(), supervisor
     add_handlers(app)
-    for router in (accounts.router, studies.router, runs.router, operation.router):
+    for router in (accounts.router, compositions.router, studies.router, runs.router, operation.router):
         app.include_router(router, responses=responses())
     app.include_router(operation.open_router, responses=responses())
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=place.settings.hosts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import MutableMapping
 from http import HTTPStatus
@@ -17,7 +18,15 @@ from podium.service.problems import answer
 from podium.service.settings import Settings
 
 #: Requests that may be as large as an upload.
-_UPLOADS = ("/api/v1/studies", "/api/v1/studies/validation", "/api/v1/studies/from-text")
+_UPLOADS = (
+    "/api/v1/studies",
+    "/api/v1/studies/validation",
+    "/api/v1/studies/from-text",
+    "/api/v1/studies/from-json",
+    "/api/v1/studies/from-composition",
+    "/api/v1/compositions/needs",
+)
+_UPLOADED_PROFILES = re.compile(r"/api/v1/configurations/[^/]+/profiles")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 #: Of everything that brings no policy of its own: it may load nothing and run nothing.
 NOTHING_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -59,7 +68,8 @@ class Guard:
         await self.app(scope, _limited(receive, most), dressed)
 
     def _bytes_max(self, scope: Scope) -> int:
-        is_upload = scope["method"] == "POST" and scope["path"] in _UPLOADS
+        path = scope["path"]
+        is_upload = scope["method"] == "POST" and (path in _UPLOADS or _UPLOADED_PROFILES.fullmatch(path) is not None)
         return self.settings.upload.bytes_max if is_upload else self.settings.request_bytes_max
 
     def _dress(self, headers: MutableHeaders, path: str) -> None:

@@ -92,6 +92,10 @@ class Settings(BaseSettings):
     """Runs of one user that may wait."""
     studies_max: PositiveInt = 500
     """Studies that one user may keep."""
+    configurations_max: PositiveInt = 500
+    """Configurations that one user may keep."""
+    json_cells_max: PositiveInt = 200_000
+    """Values of a study that is given as JSON; larger ones are read table by table."""
     run_seconds_max: PositiveFloat = 6 * 3600.0
     """Longest time of a run."""
     run_bytes_max: PositiveInt = 32 << 30

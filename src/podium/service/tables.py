@@ -140,6 +140,20 @@ class Share(Base):
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
 
 
+class Configuration(Base):
+    """What somebody composed of the catalogue and kept: a composition, and profiles of one's own as CSV."""
+
+    __tablename__ = "configuration"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    composition: Mapped[dict[str, Any]]
+    profiles: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    changed_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class RunRow(Base):
     """A run, from waiting to its end. `attempt` names the folder of the results that count."""
 

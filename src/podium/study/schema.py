@@ -178,6 +178,11 @@ def read_spec(path: Path, limits: Limits = LIMITS) -> SpecFile:
         raise InputError(_with_line(problem, lines) for problem in error.problems) from None
 
 
+def key_lines(path: Path) -> dict[KeyPath, int]:
+    """The line of each key of a study.yaml; raises InputError where it is no YAML."""
+    return _read_yaml(path)[1]
+
+
 def _with_line(problem: Problem, lines: Mapping[KeyPath, int]) -> Problem:
     """A problem of the horizon, whose `where` is a key."""
     value = f"{problem.where} {problem.value}" if problem.value.startswith("'") else problem.value

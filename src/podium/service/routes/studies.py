@@ -58,6 +58,7 @@ def _from_text(place: Installation, given: TextFiles) -> Fill:
 
 def from_example(example: str) -> Fill:
     """Writes an example as the files of a study."""
+
     def fill(folder: Path) -> Path:
         return write_example(example, folder)
 
