@@ -64,9 +64,7 @@ def terms_of(place: Installation, caller: Caller, run: UUID, pod: str) -> PodTer
         str(name): Room(str(name), *(np.array(store.full(column)[row]) for column in names))
         for row, name in enumerate(store.ids)
     }
-    return PodTerms(
-        meter.buy[0], meter.sell[0], float(meter.withdrawal_max[0]), float(meter.injection_max[0]), rooms
-    )
+    return PodTerms(meter.buy[0], meter.sell[0], float(meter.withdrawal_max[0]), float(meter.injection_max[0]), rooms)
 
 
 def why(place: Installation, caller: Caller, run: UUID, pod: str, step: int) -> Explanation:

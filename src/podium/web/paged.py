@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +15,12 @@ from podium.web import figures
 from podium.web.parts import Column, empty
 from podium.web.tags import tag, words
 
-_SIZES = (25, 50, 100, 250)
+_SIZES = (10, 25, 50, 100, 250)
 _CELL = """
 <q-td :props="props">
-  <a v-if="props.row[props.col.name].href" :href="props.row[props.col.name].href">{{ props.row[props.col.name].text }}</a>
+  <a v-if="props.row[props.col.name].href" :href="props.row[props.col.name].href">
+    {{ props.row[props.col.name].text }}
+  </a>
   <span v-else :class="props.row[props.col.name].look">{{ props.row[props.col.name].text }}</span>
 </q-td>
 """
@@ -40,6 +43,7 @@ class Paged:
         choices: str = "",
         sort: str = "",
         descending: bool = False,
+        page_size: int = _SIZES[1],
     ) -> None:
         self.frame, self.columns, self.searched, self.choices = frame, columns, searched, choices
         self.text, self.choice = "", ""
@@ -52,10 +56,12 @@ class Paged:
                 columns=[_heading(column) for column in columns],
                 rows=[],
                 row_key=_KEY,
-                pagination={"rowsPerPage": _SIZES[0], "page": 1, "sortBy": sort or None, "descending": descending},
+                pagination={"rowsPerPage": page_size, "page": 1, "sortBy": sort or None, "descending": descending},
             ).classes("pd-data")
             self.shown.props(f":rows-per-page-options='{list(_SIZES)}'").props["aria-label"] = label
             self.shown.add_slot("body-cell", _CELL)
+            for number, column in enumerate(columns, 1):  # podium.css writes them before the cells on phones
+                self.shown.style[f"--title-{number}"] = json.dumps(column.label)
             self.shown.on("request", self._requested)
             self._nothing = empty("No row fits.")
         self.refresh()
@@ -91,11 +97,11 @@ class Paged:
         sort = wanted.get("sortBy")
         if sort:
             rows = rows.sort_values(str(sort), ascending=not wanted.get("descending"), kind="stable")
-        size = int(wanted.get("rowsPerPage") or _SIZES[0])
+        size = int(wanted.get("rowsPerPage") or _SIZES[-1])
         pages = max(math.ceil(len(rows) / size), 1)
         page = 1 if first else min(max(int(wanted.get("page") or 1), 1), pages)
         part = rows.iloc[(page - 1) * size : page * size]
-        self.shown.rows = [self._row(number, row) for number, row in enumerate(part.to_dict("records"))]
+        self.shown.rows = [self._row(number, row) for number, row in enumerate(_dicts(part))]
         self.shown.pagination = dict(wanted) | {"page": page, "rowsPerPage": size, "rowsNumber": len(rows)}
         self._count.text = f"{figures.count(len(rows))} of {figures.count(len(self.frame))}"
         self.shown.set_visibility(len(rows) > 0)
@@ -103,6 +109,10 @@ class Paged:
 
     def _row(self, number: int, row: dict[str, Any]) -> dict[str, Any]:
         return {_KEY: number} | {column.name: _cell(column, row) for column in self.columns}
+
+
+def _dicts(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
 
 
 def _cell(column: Column, row: dict[str, Any]) -> dict[str, str]:
@@ -128,8 +138,9 @@ def _heading(column: Column) -> dict[str, Any]:
 
 def _lower(frame: pd.DataFrame, searched: Sequence[str]) -> pd.Series[str]:
     """What is searched in each row, in lower case."""
-    parts = [frame[name].fillna("").astype(str) for name in searched]
-    joined = parts[0].str.cat(parts[1:], sep="\n") if len(parts) > 1 else parts[0]
+    joined = pd.Series("", index=frame.index)
+    for name in searched:
+        joined += "\n" + frame[name].fillna("").astype(str)
     return joined.str.lower()
 
 

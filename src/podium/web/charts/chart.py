@@ -60,7 +60,7 @@ class Chart(Element, component="podium_chart.js", esm={"podium-charts": str(_SCR
         self._props["chart"] = chart_of(figure)
         self.update()
 
-    def mark(self, step: int | None) -> None:
+    def point_at(self, step: int | None) -> None:
         """Mark a step of the time axis, or none."""
         self._props["cursor"] = step  # for browsers that build the page anew
         self.run_method("mark", step)

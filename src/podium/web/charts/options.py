@@ -1,5 +1,8 @@
-"""From a figure to the options of Apache ECharts. On a time axis, series hold a value per step: the script puts the
-times, so that they are not sent with every series, and thins long ones to what a screen can show."""
+"""From a figure to the options of Apache ECharts.
+
+On a time axis, series hold a value per step: the script puts the times, so that they are not sent with every series, and
+thins long ones to what a screen can show.
+"""
 
 from __future__ import annotations
 
@@ -172,7 +175,14 @@ def _series(figure: Figure, scales: tuple[Scale, Scale]) -> tuple[list[dict[str,
 
 
 def _column(name: str, hue: str, scale: Scale, of: int, part: str, legend: str = "") -> dict[str, Any]:
-    found = {"name": name, "unit": scale.unit, "decimals": scale.decimals, "colour": colour(hue), "of": of, "part": part}
+    found = {
+        "name": name,
+        "unit": scale.unit,
+        "decimals": scale.decimals,
+        "colour": colour(hue),
+        "of": of,
+        "part": part,
+    }
     return found | ({"legend": name, "look": legend} if legend else {})
 
 

@@ -90,8 +90,8 @@ def _compared(first: Shown, second: Shown) -> None:
                 words("td", _signed(fact), f"pd-num {_VERDICTS[fact.verdict]}")
     results = first.found.results, second.found.results
     if not comparing.same_steps(*results):
-        words("p", f"The runs are of different steps, so their charts do not fit one axis. A: {period_text(results[0])}. "
-              f"B: {period_text(results[1])}.", "pd-notice")  # fmt: skip
+        periods = " ".join(f"{letter}: {period_text(each)}." for letter, each in zip("AB", results, strict=True))
+        words("p", f"The runs are of different steps, so their charts do not fit one axis. {periods}", "pd-notice")
     else:
         _charts(first, second)
     _pods(first, second)

@@ -14,7 +14,7 @@ from podium.service import runs
 from podium.service.accounts import Caller
 from podium.service.views import RunKind, RunState, RunView
 from podium.web import figures, parts, shell
-from podium.web.runs.words import KINDS, STATES, cost_of, gap_of, options_text, profit_of, seconds_of
+from podium.web.runs.words import KINDS, STATES, cost_of, gap_of, options_text, profit_of, seconds_of, state_badge
 from podium.web.tags import tag, words
 from podium.web.visitor import Visitor, page
 
@@ -28,10 +28,10 @@ _ALL = "all"
 async def runs_page(visitor: Visitor, study: str = "", state: str = "", kind: str = "") -> None:
     """Runs with filters; two of them can be compared."""
     names = await visitor.query(runs.studies_with_runs)
-    with shell.frame(visitor, "Runs", active="runs", lead="Everything that you have had computed, newest first."):
-        with tag("div", "pd-panel"):
-            listed = _Listed(visitor, names, chosen(names, study, state, kind))
-            await listed.refresh()
+    lead = "Everything that you have had computed, newest first."
+    with shell.frame(visitor, "Runs", active="runs", lead=lead), tag("div", "pd-panel"):
+        listed = _Listed(visitor, names, chosen(names, study, state, kind))
+        await listed.refresh()
 
 
 def chosen(names: Mapping[UUID, str], study: str, state: str, kind: str) -> runs.Chosen:
@@ -128,7 +128,7 @@ class _Listed:
                 words("a", run.study_name, "pd-link pd-break", href=f"/runs/{run.id}")
             words("td", KINDS[run.kind])
             with tag("td"):
-                parts.badge(STATES[run.state], parts.badge_classes(run.state).removeprefix("pd-badge").strip())
+                state_badge(run)
             with tag("td"):
                 parts.when(run.created_at)
             words("td", figures.duration(seconds_of(run)), "pd-num")

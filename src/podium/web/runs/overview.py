@@ -28,9 +28,9 @@ def tiles(found: Found) -> None:
         if level2["method"] is not None:
             bound = f"no plan exceeds {figures.eur(level2['bound_eur'])}" if level2["bound_eur"] is not None else ""
             parts.stat("Profit of the plan", figures.eur(level2["profit_eur"]), bound)
-            steps = max(int(summary["steps"]), 1)
-            of_pod = figures.eur(level2["profit_eur"] / max(int(summary["pods"]), 1))
-            parts.stat("Mean profit", figures.eur(level2["profit_eur"] / steps), f"per step; {of_pod} per POD")
+            steps = int(summary["steps"])
+            of_pod = _mean(level2["profit_eur"], int(summary["pods"]))
+            parts.stat("Mean profit", _mean(level2["profit_eur"], steps), f"per step; {of_pod} per POD")
             rounds = figures.counted(int(level2.get("rounds", 0)), "round")
             gap = level2["gap"]
             if gap is not None:
@@ -49,11 +49,18 @@ def tiles(found: Found) -> None:
             parts.stat("Promise of the reference method", figures.eur(virtus["profit_eur"]))
 
 
+def _mean(total_eur: float, count: int) -> str:
+    """A mean amount; small ones with more decimals."""
+    mean = total_eur / max(count, 1)
+    return figures.eur(mean, 2 if abs(mean) >= 1 else 4)
+
+
 def _check_note(summary: dict[str, Any]) -> str:
     undelivered = float(summary["undelivered_kwh"])
     if undelivered > _UNDELIVERED_KWH:
         return f"{figures.energy_kwh(undelivered)} undelivered"
-    return "all of the plan can be delivered"
+    planned = summary["level2"]["method"] is not None
+    return "all of the plan can be delivered" if planned else "devices, connections and money"
 
 
 def notices(found: Found) -> None:
@@ -203,7 +210,9 @@ def limits(found: Found) -> None:
                     words("td", figures.count(len(part)), "pd-num")
                     least, most = float(part["limit_kw"].min()), float(part["limit_kw"].max())
                     value = figures.power_kw(least)
-                    words("td", value if math.isclose(least, most) else f"{value} to {figures.power_kw(most)}", "pd-num")
+                    words(
+                        "td", value if math.isclose(least, most) else f"{value} to {figures.power_kw(most)}", "pd-num"
+                    )
                     words("td", figures.eur(float(part["eur_per_kw"].sum()), 4), "pd-num")
                     words("td", figures.eur(float(part["eur_per_kw"].max()), 5), "pd-num")
 
@@ -240,7 +249,7 @@ def lazily(tabs: dict[str, Callable[[], object]]) -> None:
                 tabs[name]()
 
     first = next(iter(tabs))
-    with ui.tabs(value=first, on_change=lambda event: build(str(event.value))).classes("pd-tabs") as bar:
+    with ui.tabs(on_change=lambda event: build(str(event.value))).classes("pd-tabs") as bar:
         for name in tabs:
             ui.tab(name)
     with ui.tab_panels(bar, value=first, animated=False, keep_alive=True).classes("pd-panels"):

@@ -67,8 +67,7 @@ def seen(place: Installation, caller: Caller, run: UUID, pod: str) -> Seen:
     series = pod_charts.series_of(pq.read_table(results.pod_series_file, filters=mine).to_pandas(), results.clock)
     schedule = pq.read_table(results.device_series_file, filters=mine).to_pandas()
     devices = [
-        pod_charts.series_of(part, results.clock)
-        for _, part in schedule.groupby("device", observed=True, sort=False)
+        pod_charts.series_of(part, results.clock) for _, part in schedule.groupby("device", observed=True, sort=False)
     ]
     facts = {str(key): value for key, value in results.pods.iloc[at].items()}
     terms = pods.terms_of(place, caller, run, pod)
@@ -176,7 +175,7 @@ class _Why:
         clock = self.found.shown.found.results.clock
         self.step = step = min(max(step, 0), len(clock.times) - 1)
         for chart in self.charts:
-            chart.mark(step)
+            chart.point_at(step)
         run, pod = self.found.shown.run.id, self.found.pod
         answer: Explanation | None = None
         reason = ""

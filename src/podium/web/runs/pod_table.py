@@ -28,7 +28,9 @@ def pod_rows(results: Results, *, planned: bool) -> pd.DataFrame:
     rows["result"] = [
         str(row.message) if row.message else str(row.status) for row in rows[["message", "status"]].itertuples()
     ]
-    rows["label"] = [pod if not name or name == pod else f"{pod} · {name}" for pod, name in rows[["pod", "name"]].values]
+    rows["label"] = [
+        pod if not name or name == pod else f"{pod} · {name}" for pod, name in rows[["pod", "name"]].values
+    ]
     return rows if planned else rows.drop(columns="plan_profit_eur")
 
 
@@ -42,7 +44,7 @@ def composition_text(text: str) -> str:
     return ", ".join(f"{count} {kind_text(kind)}" for count, _, kind in parts_of)
 
 
-def pod_table(run: UUID, results: Results, *, planned: bool) -> Paged:
+def pod_table(run: UUID, results: Results, *, planned: bool, page_size: int = 25) -> Paged:
     """Composition, times, cost and result of each POD, searched, sorted and in pages."""
     columns = [
         parts.Column("label", "POD", href=lambda row: pod_address(run, str(row["pod"]))),
@@ -59,4 +61,5 @@ def pod_table(run: UUID, results: Results, *, planned: bool) -> Paged:
     if (results.pods["group"] != "").any():
         columns.insert(1, parts.Column("group", "Group"))
     searched = ("pod", "name", "group", "composition", "solver", "result")
-    return Paged(pod_rows(results, planned=planned), columns, label="PODs", searched=searched, choices="status")
+    rows = pod_rows(results, planned=planned)
+    return Paged(rows, columns, label="PODs", searched=searched, choices="status", page_size=page_size)

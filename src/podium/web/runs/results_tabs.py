@@ -38,10 +38,10 @@ def _pods(shown: Shown, *, planned: bool) -> None:
     pod_panel(shown.run.id, shown.found, planned=planned)
 
 
-def pod_panel(run: UUID, found: Found, *, planned: bool) -> None:
+def pod_panel(run: UUID, found: Found, *, planned: bool, page_size: int = 25) -> None:
     """The table of PODs, and what its times are."""
     with tag("div", "pd-card pd-stack"):
-        pod_table(run, found.results, planned=planned)
+        pod_table(run, found.results, planned=planned, page_size=page_size)
         words(
             "p",
             "Minimisation and maximisation: time to find the least and the greatest energy. PODs that are solved "

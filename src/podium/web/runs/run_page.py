@@ -16,7 +16,7 @@ from podium.web import figures, parts, shell
 from podium.web.runs.results_tabs import results_tabs
 from podium.web.runs.shown import shown
 from podium.web.runs.watching import Watch
-from podium.web.runs.words import KINDS, STATES, options_text, seconds_of
+from podium.web.runs.words import KINDS, options_text, seconds_of, state_badge
 from podium.web.tags import link, tag, words
 from podium.web.visitor import Visitor, page
 
@@ -40,7 +40,9 @@ async def run_of(visitor: Visitor, run: UUID) -> RunView:
 async def run_page(visitor: Visitor, run: str) -> None:
     """State, progress, results and log of a run."""
     view = await run_of(visitor, identity(run))
-    with shell.frame(visitor, view.study_name, active="runs", crumbs=[("Runs", "/runs"), ("This run", None)]) as actions:
+    with shell.frame(
+        visitor, view.study_name, active="runs", crumbs=[("Runs", "/runs"), ("This run", None)]
+    ) as actions:
         with actions:
             _actions(visitor, view)
         _facts(view)
@@ -94,7 +96,7 @@ def problem_box(problem: dict[str, object]) -> None:
 def _facts(view: RunView) -> None:
     """What the run is, in a line."""
     with tag("div", "pd-row pd-facts"):
-        parts.badge(STATES[view.state], parts.badge_classes(view.state).removeprefix("pd-badge").strip())
+        state_badge(view)
         words("span", KINDS[view.kind])
         with tag("span", "pd-muted"):
             words("span", "asked for ")

@@ -35,7 +35,7 @@ class Watch:
         with tag("div", "pd-stack pd-watch"):
             with tag("div", "pd-row pd-between"):
                 with tag("div", "pd-row"):
-                    self.badge = parts.badge(run.state)
+                    self.badge = words("span", STATES[run.state], parts.badge_classes(run.state))
                     self.told = words("span", "", "pd-strong", role="status")
                 with tag("div", "pd-row"):
                     self.spent = words("span", "", "pd-muted")

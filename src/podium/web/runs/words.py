@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from podium.service.views import RunView
-from podium.web import figures
+from podium.web import figures, parts
+from podium.web.tags import words
 
 KINDS = {"full": "Both levels", "local": "Local", "portfolio": "Aggregate"}
 STATES = {
@@ -19,7 +21,7 @@ STATES = {
 }
 _SPANS = ((1e-6, "µs"), (1e-3, "ms"), (1.0, "s"))
 #: What an option of a run is called, and how its value is shown.
-_OPTIONS = {
+_OPTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "method": ("method", str),
     "gap": ("gap", figures.percent),
     "portfolio_time_limit_seconds": ("time limit", figures.duration),
@@ -27,6 +29,11 @@ _OPTIONS = {
     "time_limit_seconds": ("time limit of a POD", figures.duration),
     "mip_gap": ("gap of a POD", figures.percent),
 }
+
+
+def state_badge(run: RunView) -> None:
+    """The state of a run in a word."""
+    words("span", STATES[run.state], parts.badge_classes(run.state))
 
 
 def options_text(options: dict[str, Any]) -> str:
