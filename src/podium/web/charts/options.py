@@ -127,11 +127,12 @@ def _axis(x: TimeAxis | NumberAxis | NameAxis) -> dict[str, Any]:
         label = _AXIS_LABEL | {"width": 140, "overflow": "break", "hideOverlap": False}
         look["axisTick"] = {"show": False}
         return look | {"type": "category", "data": list(x.names), "inverse": True, "axisLabel": label}
-    line = {"axisLabel": dict(_AXIS_LABEL), "splitLine": {"show": False}}
+    line: dict[str, Any] = {"axisLabel": dict(_AXIS_LABEL), "splitLine": {"show": False}}
     if isinstance(x, TimeAxis):
         end_ms = x.start_ms + x.steps * x.step_minutes * 60_000
         return look | line | {"type": "value", "min": x.start_ms, "max": end_ms}
     name = f"{x.name}, {x.unit}" if x.unit else x.name
+    line["minInterval"] = 0 if x.decimals else 1
     return look | line | _BELOW | {"name": name} | {"type": "value", "scale": True, "min": "dataMin", "max": "dataMax"}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from nicegui import ui
 
+from podium.errors import InputError, Problem
 from podium.service.views import RunOptions
 from podium.web import parts
 from podium.web.tags import tag
@@ -34,7 +35,7 @@ class LocalOptions:
             RunOptions,
             sustain_hours=self.sustain.value,
             time_limit_seconds=self.seconds.value,
-            mip_gap=_fraction(self.gap.value),
+            mip_gap=_fraction("mip_gap", self.gap.value),
         )
 
 
@@ -66,7 +67,7 @@ class PortfolioOptions:
         return parts.checked(
             RunOptions,
             method=self.method.value if self.method.value != self._study.get("method") else None,
-            gap=_fraction(self.gap.value) if exact else None,
+            gap=_fraction("gap", self.gap.value) if exact else None,
             portfolio_time_limit_seconds=self.seconds.value if exact else None,
         )
 
@@ -82,5 +83,8 @@ def _percent(fraction: float | None) -> float | None:
     return None if fraction is None else fraction * _PERCENT
 
 
-def _fraction(percent: float | None) -> float | None:
+def _fraction(name: str, percent: float | None) -> float | None:
+    """A share of one; raises InputError in percent, as it was filled in."""
+    if percent is not None and not 0 <= percent <= _PERCENT:
+        raise InputError(Problem(name, f"{percent:g} %", "a percentage from 0 to 100"))
     return None if percent is None else percent / _PERCENT

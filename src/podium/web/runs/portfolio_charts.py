@@ -70,6 +70,7 @@ def profit(results: Results) -> Figure | None:
         ValueAxis("Profit per step", "EUR"),
         shown,
         file_name="profit",
+        zoom=False,
     )
 
 
@@ -95,6 +96,7 @@ def price(results: Results, shadow: pd.DataFrame | None) -> Figure | None:
         ValueAxis("Price", "EUR/MWh"),
         shown,
         file_name="prices",
+        zoom=False,
     )
 
 
@@ -126,6 +128,7 @@ def reserve_prices(results: Results, shadow: pd.DataFrame | None) -> Figure | No
         ValueAxis("Shadow price", "EUR/MW/h", from_zero=True),
         shown,
         file_name="reserve-shadow-prices",
+        zoom=False,
     )
 
 

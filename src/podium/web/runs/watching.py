@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from nicegui import ui
+from nicegui import background_tasks, ui
 from sqlalchemy.orm import Session
 
 from podium.service import runs
@@ -29,6 +29,7 @@ class Watch:
 
     def __init__(self, visitor: Visitor, run: RunView, over: Callable[[RunView], Awaitable[None]]) -> None:
         self.visitor, self.run, self.over = visitor, run, over
+        self.client = ui.context.client
         self.last_line = 0
         self.rounds: list[ToldRound] = []
         self.chart: Chart | None = None
@@ -72,6 +73,11 @@ class Watch:
         self._show()
         if self.run.state in runs.OVER:
             self.timer.cancel()
+            # Not from within the timer, which ends with this element when the page shows something else in its place.
+            background_tasks.create(self._ended())
+
+    async def _ended(self) -> None:
+        with self.client:
             await self.over(self.run)
 
     def _now(self, session: Session, caller: Caller) -> tuple[RunView, list[LogLine]]:
