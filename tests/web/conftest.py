@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,11 @@ CHROMIUM = next((path for path in map(Path, ("/usr/bin/chromium", "/usr/bin/chro
 #: The machine may be busy with other tests.
 PATIENCE_MS = 20_000
 SignedIn = Callable[..., Page]
+
+
+def at(address: str) -> re.Pattern[str]:
+    """An address of the site, for `to_have_url`."""
+    return re.compile(r"^http://[^/]+" + re.escape(address) + "$")
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from podium.flexstore import Floats
 from podium.horizon import Horizon
+from podium.portfolio import Portfolio
 from podium.study.catalogue import Template
 from podium.study.composition import Composition, size_factors
 from podium.study.supply import Needs
@@ -51,8 +52,28 @@ def forecasts(composition: Composition, found: Needs, only: str | None = None) -
             relative = values.get(profile)
             if relative is not None:
                 sums[what] = sums.get(what, np.zeros(found.horizon.steps)) + size * scale_kw * relative
+    return _in_order(sums, found.horizon)
+
+
+def portfolio_forecasts(portfolio: Portfolio) -> list[Forecast]:
+    """The same sums of a study that is there already."""
+    sums: dict[str, Floats] = {}
+    for kind, table in portfolio.devices.items():
+        named = [(_SUMS[kind], "profile", "scale_kw")] if kind in _SUMS else []
+        named += [(HEAT, "heat_profile", "heat_scale_kw")] if "heat_profile" in table.columns else []
+        for what, profile, scale in named:
+            rows = table[profile]
+            used = rows >= 0
+            if used.any():
+                values = table.profiles.values
+                weights = np.bincount(rows[used], weights=table[scale][used], minlength=len(values))
+                sums[what] = sums.get(what, np.zeros(portfolio.horizon.steps)) + weights @ values
+    return _in_order(sums, portfolio.horizon)
+
+
+def _in_order(sums: Mapping[str, Floats], horizon: Horizon) -> list[Forecast]:
     order = [*dict.fromkeys(_SUMS.values()), HEAT]
-    return [Forecast(what, sums[what], found.horizon) for what in order if what in sums]
+    return [Forecast(what, sums[what], horizon) for what in order if what in sums]
 
 
 def _scaled(template: Template) -> Iterator[tuple[str, str, float]]:

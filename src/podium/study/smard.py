@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -150,6 +151,12 @@ def bundled_prices(zone: str, start: datetime, end: datetime) -> pd.Series[float
 def bundled_years() -> tuple[int, ...]:
     """The (German local) years whose prices come with Podium."""
     return tuple(sorted(set(pd.DatetimeIndex(_bundled().index).tz_convert(TIME_ZONE).year)))
+
+
+@cache
+def bundled_zones() -> tuple[str, ...]:
+    """The zones whose prices come with Podium."""
+    return tuple(sorted(str(zone) for zone in _bundled().columns))
 
 
 def _bundled() -> pd.DataFrame:

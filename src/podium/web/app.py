@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from nicegui import ui
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import BaseRoute, Match, Mount
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podium.service.app import create_app
@@ -21,10 +21,10 @@ from podium.service.installation import Installation
 from podium.service.origins import foreign_sender
 from podium.service.problems import ForgeryError, answer
 from podium.service.settings import Settings
-from podium.web import accounts, home, optimise, runs, shell, studies, theme
+from podium.web import accounts, configure, home, optimise, runs, shell, studies, theme
 from podium.web.visitor import PLACE
 
-__all__ = ["accounts", "create_site", "home", "optimise", "runs", "studies"]
+__all__ = ["accounts", "configure", "create_site", "home", "optimise", "runs", "studies"]
 
 #: Paths of the service, which the pages leave to it, errors included.
 _SERVICE = ("/api/", "/health/", "/metrics", "/openapi.json")
@@ -148,8 +148,3 @@ def page_policy(nonce: str) -> str:
         "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
-
-
-def page_routes() -> list[BaseRoute]:
-    """The routes of all pages, for tests that visit each."""
-    return [route for route in nicegui.app.routes if getattr(route, "path", "") in nicegui.Client.page_routes.values()]

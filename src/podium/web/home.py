@@ -23,7 +23,7 @@ async def home(visitor: Visitor) -> None:
     """Where to go from here."""
     own = await visitor.query(studies.studies_of)
     latest = await visitor.query(lambda session, caller: runs.runs_of(session, caller, None, 0, _SHOWN))
-    with shell.frame(visitor, "Home", active="home", lead=_lead(own, latest)):
+    with shell.frame(visitor, "Home", active="home", lead=_lead(visitor, own, latest)):
         if visitor.may(Role.operator):
             with tag("div", "pd-grid"):
                 _demo_card(visitor, first=not latest)
@@ -38,9 +38,11 @@ async def home(visitor: Visitor) -> None:
                 _studies(own[:_SHOWN])
 
 
-def _lead(own: list[StudyView], latest: list[RunView]) -> str:
+def _lead(visitor: Visitor, own: list[StudyView], latest: list[RunView]) -> str:
     if latest:
         return ""
+    if not visitor.may(Role.operator):
+        return "" if own else "Nobody shares a study with you yet."
     return "Start a run of one of the studies." if own else "Nothing has been computed yet. Here is where to begin."
 
 

@@ -111,6 +111,10 @@ def prepare() -> None:
 
 
 def _skip_link() -> None:
+    """The first thing on a page; what NiceGUI puts around it is no landmark, the frame's own main part is."""
+    around = ui.context.client.content.parent_slot
+    if around is not None:
+        around.parent.props["role"] = "none"
     link("Skip to the content", "#main", "pd-skip")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from html import escape
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from nicegui import ui
 from sqlalchemy.orm import Session
 
@@ -86,11 +87,25 @@ def place_of(request: Request) -> Installation:
     return found
 
 
-def _visitor(request: Request) -> Visitor | None:
+def visitor_of(request: Request) -> Visitor | None:
     """Who sends a request; None where nobody has signed in."""
     place, cookie = place_of(request), request.cookies.get(COOKIE_NAME)
     caller = None if cookie is None else caller_by_cookie(place, cookie)
     return None if caller is None else Visitor(caller, place, csrf_token(place, caller.login or ""))
+
+
+def _wanted(request: Request) -> str:
+    """The address that was asked for, on this server."""
+    return own_address(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+
+
+def _again(request: Request) -> Response | None:
+    """Let the browser ask once more where another site led it here: only then it sends the cookie (SameSite=Strict)."""
+    if request.headers.get("sec-fetch-site") not in ("cross-site", "same-site"):
+        return None
+    address = escape(_wanted(request), quote=True)
+    refresh = f'<meta http-equiv="refresh" content="0;url={address}">'
+    return HTMLResponse(f"<!doctype html><html lang=en><title>Podium</title>{refresh}</html>")
 
 
 def _door(request: Request) -> str:
@@ -98,7 +113,7 @@ def _door(request: Request) -> str:
     with place_of(request).database.reading() as session:
         if not accounts.is_set_up(session):
             return "/setup"
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    wanted = _wanted(request)
     return "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='')}"
 
 
@@ -113,9 +128,11 @@ def page(path: str, *, title: str, role: Role = Role.viewer) -> Callable[[Build]
         parameters = list(inspect.signature(build, eval_str=True).parameters.values())[1:]
 
         async def built(request: Request, **given: Any) -> Response | None:
-            visitor = await run_in_threadpool(_visitor, request)
+            visitor = await run_in_threadpool(visitor_of, request)
             if visitor is None:
-                return RedirectResponse(await run_in_threadpool(_door, request), HTTPStatus.SEE_OTHER)
+                return _again(request) or RedirectResponse(
+                    await run_in_threadpool(_door, request), HTTPStatus.SEE_OTHER
+                )
             try:
                 Needs(role)(visitor.caller)
                 await build(visitor, **given)

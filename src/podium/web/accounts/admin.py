@@ -11,6 +11,7 @@ from podium.service.accounts import Role
 from podium.service.settings import Settings
 from podium.service.tables import User
 from podium.web import figures, parts, shell
+from podium.web.accounts.entrance import EMAIL, NAME, PASSWORD
 from podium.web.tags import tag, words
 from podium.web.visitor import Visitor, page
 
@@ -106,7 +107,7 @@ class _Users:
             with tag("td"), tag("div", "pd-row"):
                 parts.badge("open", "pd-good") if user.active else parts.badge("locked", "pd-warn")
                 text = "Lock" if user.active else "Unlock"
-                ui.button(text, on_click=lock).props(f'flat dense aria-label="{text} {user.email}"')
+                parts.action(text, lock, f"{text} {user.email}")
             with tag("td"):
                 parts.when(user.created_at)
 
@@ -125,9 +126,9 @@ def _new_user(visitor: Visitor) -> None:
         parts.Form("POST", "/users", button="Add", label="Add a user", csrf=visitor.csrf, then="/admin"),
         tag("div", "pd-two"),
     ):
-        parts.form_field("name", "Name", autocomplete="off")
-        parts.form_field("email", "E-mail", "email", autocomplete="off")
-        parts.form_field("password", "First password", "password", autocomplete="new-password", hint="10 or more.")
+        parts.form_field("name", "Name", expected=NAME, autocomplete="off")
+        parts.form_field("email", "E-mail", "email", expected=EMAIL, autocomplete="off")
+        parts.form_field("password", "First password", "password", expected=PASSWORD, autocomplete="new-password")
         parts.form_field("role", "Role", options=_ROLES)
 
 

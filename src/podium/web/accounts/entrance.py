@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
@@ -11,9 +13,10 @@ from podium.service.views import SetupView
 from podium.web.parts import Form, form_field
 from podium.web.shell import door
 from podium.web.tags import link, tag, words
-from podium.web.visitor import open_page, own_address, place_of
+from podium.web.visitor import open_page, own_address, place_of, visitor_of
 
-_PASSWORD_HINT = "At least 10 characters."
+#: What a field takes, in words.
+NAME, EMAIL, PASSWORD = "A name.", "An e-mail address, such as ada@example.org.", "At least 10 characters."
 
 
 async def _setup(request: Request) -> SetupView:
@@ -25,7 +28,7 @@ async def first_visit(request: Request) -> Response | None:
     """Make the first admin."""
     known = await _setup(request)
     if not known.needed:
-        return RedirectResponse("/sign-in")
+        return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
     with (
         door("Welcome to Podium", "Make the first account. It is the admin's, who manages all others."),
         Form("POST", "/setup", button="Make the account", label="First account", then="/"),
@@ -33,7 +36,7 @@ async def first_visit(request: Request) -> Response | None:
         if known.code_needed:
             form_field("code", "Setup code", hint="It was shown where the server was started.", autocomplete="off")
         _name_and_email()
-        _new_password("password")
+        new_password("password")
     return None
 
 
@@ -42,11 +45,13 @@ async def sign_in(request: Request) -> Response | None:
     """Sign in, and go on to where one wanted to."""
     known = await _setup(request)
     if known.needed:
-        return RedirectResponse("/setup")
+        return RedirectResponse("/setup", HTTPStatus.SEE_OTHER)
     then = own_address(request.query_params.get("next", "/"))
+    if await run_in_threadpool(visitor_of, request) is not None:
+        return RedirectResponse(then, HTTPStatus.SEE_OTHER)
     with door("Sign in"):
         with Form("POST", "/session", button="Sign in", label="Sign in", then=then):
-            form_field("email", "E-mail", "email", autocomplete="username", autofocus="")
+            form_field("email", "E-mail", "email", expected=EMAIL, autocomplete="username", autofocus="")
             form_field("password", "Password", "password", autocomplete="current-password")
         with tag("div", "pd-row pd-between pd-small"):
             link("Lost your password?", "/reset-password")
@@ -60,7 +65,7 @@ async def register(request: Request) -> Response | None:
     """Make an account, where that is switched on."""
     known = await _setup(request)
     if known.needed:
-        return RedirectResponse("/setup")
+        return RedirectResponse("/setup", HTTPStatus.SEE_OTHER)
     if not known.registration:
         with door("Make an account", "Registration is switched off on this server. An admin can make you an account."):
             link("Back to sign in", "/sign-in")
@@ -68,7 +73,7 @@ async def register(request: Request) -> Response | None:
     with door("Make an account"):
         with Form("POST", "/register", button="Make the account", label="Make an account"):
             _name_and_email()
-            _new_password("password")
+            new_password("password")
         link("Back to sign in", "/sign-in", "pd-small")
     return None
 
@@ -83,7 +88,7 @@ async def reset_password(request: Request) -> Response | None:
     elif known.mail:
         with door("Lost password", "A letter will bring you a link by which you set a new one."):
             with Form("POST", "/password-reset", button="Send the letter", label="Ask for a letter"):
-                form_field("email", "E-mail", "email", autocomplete="username")
+                form_field("email", "E-mail", "email", expected=EMAIL, autocomplete="username")
             link("Back to sign in", "/sign-in", "pd-small")
     else:
         with door("Lost password", "This server sends no mail. An admin can set a new password for you:"):
@@ -94,17 +99,19 @@ async def reset_password(request: Request) -> Response | None:
 
 def _by_token(token: str) -> None:
     with door("Set a new password", "All sessions end; sign in with the new one."):
-        with Form("POST", "/password-reset/confirm", button="Set the password", label="New password", then="/sign-in"):
+        path = "/password-reset/confirm"
+        with Form("POST", path, button="Set the password", label="By the letter", then="/sign-in"):
             tag("input", type="hidden", name="token", value=token)
-            _new_password("password")
+            new_password("password")
         link("Ask for another letter", "/reset-password", "pd-small")
 
 
 def _name_and_email() -> None:
-    form_field("name", "Name", autocomplete="name", autofocus="")
-    form_field("email", "E-mail", "email", autocomplete="username")
+    form_field("name", "Name", expected=NAME, autocomplete="name", autofocus="")
+    form_field("email", "E-mail", "email", expected=EMAIL, autocomplete="username")
 
 
-def _new_password(name: str) -> None:
-    form_field(name, "New password", "password", hint=_PASSWORD_HINT, autocomplete="new-password")
+def new_password(name: str) -> None:
+    """A password of one's own choice, typed twice."""
+    form_field(name, "New password", "password", hint=PASSWORD, expected=PASSWORD, autocomplete="new-password")
     form_field(f"{name}-again", "The same again", "password", data_same_as=name, autocomplete="new-password")

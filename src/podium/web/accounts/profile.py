@@ -11,6 +11,7 @@ from podium.service.accounts import Scope
 from podium.service.tables import ApiToken, Login
 from podium.service.views import NewToken
 from podium.web import parts, shell
+from podium.web.accounts.entrance import NAME, new_password
 from podium.web.tags import tag, words
 from podium.web.visitor import Visitor, page
 
@@ -39,7 +40,7 @@ async def profile(visitor: Visitor) -> None:
 
 def _name(visitor: Visitor) -> None:
     with parts.Form("PATCH", "/profile", button="Save", label="Name", csrf=visitor.csrf, then="/profile"):
-        parts.form_field("name", "Name", value=visitor.caller.name, autocomplete="name")
+        parts.form_field("name", "Name", expected=NAME, value=visitor.caller.name, autocomplete="name")
 
 
 def _password(visitor: Visitor) -> None:
@@ -52,8 +53,7 @@ def _password(visitor: Visitor) -> None:
         done="The password is changed, and all other sessions are over.",
     ):
         parts.form_field("old", "Old password", "password", autocomplete="current-password")
-        parts.form_field("new", "New password", "password", hint="At least 10 characters.", autocomplete="new-password")
-        parts.form_field("new-again", "The same again", "password", data_same_as="new", autocomplete="new-password")
+        new_password("new")
 
 
 class _Tokens:
@@ -97,7 +97,7 @@ class _Tokens:
             with tag("td"):
                 parts.when(token.expires_at)
             with tag("td", "pd-num"):
-                ui.button("Revoke", on_click=revoke).props(f'flat dense aria-label="Revoke {token.id}"')
+                parts.action("Revoke", revoke, f"Revoke {token.name}")
 
     async def _drop(self, token: UUID) -> None:
         await self.visitor.read(lambda place, caller: accounts.drop_token(place, caller.user_id, token))
@@ -124,7 +124,7 @@ class _Tokens:
         with tag("fieldset", "pd-stack pd-fence"):
             words("legend", "A new token")
             with tag("div", "pd-row pd-top"):
-                name = parts.field("Name").classes("pd-grow")
+                name = parts.field("Name", expected=NAME).classes("pd-grow")
                 days = ui.select(_DAYS, value=90, label="Ends after")
             with tag("div", "pd-row", role="group", aria_label="What it may"):
                 boxes = {
@@ -175,4 +175,4 @@ class _Sessions:
                 if login.digest == self.visitor.caller.login:
                     parts.badge("this one", "pd-good")
                 else:
-                    ui.button("End", on_click=end).props("flat dense")
+                    parts.action("End", end)

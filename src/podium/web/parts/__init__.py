@@ -1,7 +1,7 @@
 """Small pieces that pages are made of."""
 
 from podium.web.parts.boxes import badge, badge_classes, empty, panel, stat, stats, when
-from podium.web.parts.forms import Form, checked, field, form_field
+from podium.web.parts.forms import Form, action, checked, field, form_field
 from podium.web.parts.notices import confirm, problems, refusals, say, sentence
 from podium.web.parts.tables import Column, listing, table
 from podium.web.shell import trail as crumbs
@@ -9,6 +9,7 @@ from podium.web.shell import trail as crumbs
 __all__ = [
     "Column",
     "Form",
+    "action",
     "badge",
     "badge_classes",
     "checked",

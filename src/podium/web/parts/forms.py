@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, TypeVar
 
 from nicegui import ui
@@ -13,14 +13,25 @@ from podium.web.tags import tag, words
 
 Method = Literal["POST", "PUT", "PATCH"]
 M = TypeVar("M", bound=BaseModel)
+#: Attribute of a field: what is written below it where its content is refused.
+EXPECTED = "data-expected"
 
 
-def field(label: str, value: str = "", *, hint: str = "", **given: Any) -> ui.input:
-    """A line of text that the page reads; `refusals(fields={...})` writes errors below it."""
-    line = ui.input(label, value=value, **given).classes("w-full")
-    if hint:
-        line.props["hint"] = hint
+def field(label: str, value: str = "", *, expected: str = "", **given: Any) -> ui.input:
+    """A line of text that the page reads; `refusals(fields={...})` writes below it what was expected."""
+    line = ui.input(label, value=value, **given)
+    line.props[EXPECTED] = expected
     return line
+
+
+def action(text: str, done: Callable[[], Awaitable[None]], label: str = "") -> ui.button:
+    """A small button in a row of a table; `label` says to screen readers which row it is about.
+
+    Texts of users become attributes only so: NiceGUI would take them for code in a line of props.
+    """
+    button = ui.button(text, on_click=done).props("flat dense")
+    button.props["aria-label"] = label or text
+    return button
 
 
 def checked(model: type[M], **given: object) -> M:
@@ -74,11 +85,13 @@ def form_field(
     kind: str = "text",
     *,
     hint: str = "",
+    expected: str = "",
     options: Mapping[str, str] | None = None,
     **attributes: str,
 ) -> None:
     """A field of a `Form`: the name is that of the API, `attributes` are those of the input.
 
+    `expected` is written below it where the API refuses what stands there; without it, the API's own words.
     With `options`, value to words, one of them is chosen.
     """
     with tag("div", "pd-field"):
@@ -88,6 +101,7 @@ def form_field(
         else:
             line = _choice(name, options, attributes)
         title.props["for"] = line.html_id
+        line.props[EXPECTED] = expected
         notes = [words("div", hint, "pd-hint")] if hint else []
         notes.append(words("div", "", "pd-error", data_error_of=name))
         line.props["aria-describedby"] = " ".join(note.html_id for note in notes)

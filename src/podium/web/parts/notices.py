@@ -10,6 +10,7 @@ from nicegui import ui
 from podium.errors import InputError, PodiumError
 from podium.service.problems import SignInError, Where
 from podium.web.figures import counted
+from podium.web.parts.forms import EXPECTED
 from podium.web.parts.tables import listing
 from podium.web.tags import tag, words
 
@@ -46,7 +47,7 @@ def _tell(error: InputError, fields: Mapping[str, ui.input | ui.number | ui.sele
         if known is None:
             rest.append(problem)
         else:
-            known.error = sentence(problem.expected)
+            known.error = known.props.get(EXPECTED) or sentence(problem.expected)
     if rest and place is not None:
         place.clear()
         with place:

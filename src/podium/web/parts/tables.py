@@ -21,6 +21,8 @@ _CELL = """
   <span v-else :class="props.row[props.col.name + ':class']">{{ props.row[props.col.name + ':text'] }}</span>
 </q-td>
 """
+#: A heading sorts by click; a button inside it gives that to the keyboard.
+_HEAD = '<q-th :props="props"><button type="button" class="pd-sort">{{ props.col.label }}</button></q-th>'
 Row = Mapping[str, Any]
 
 
@@ -76,7 +78,9 @@ def table(
         },
     )
     shown.add_slot("body-cell", _CELL)
-    shown.props(f'aria-label="{label}"' + ("" if len(rows) > page_size > 0 else " hide-pagination"))
+    shown.add_slot("header-cell", _HEAD)
+    shown.props["role"], shown.props["aria-label"] = "group", label
+    shown.props["hide-pagination"] = not len(rows) > page_size > 0
     _name_columns(shown, [column.label for column in columns])
     return shown.classes("pd-data")
 

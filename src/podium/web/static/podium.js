@@ -47,10 +47,6 @@ const podium = (() => {
   // Forms: data-method, data-path, data-csrf, data-next; fields by name, and [data-error-of] for what is wrong with each.
   const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
-  function said(problem) {
-    return sentence(problem.expected.replace(/^Value error, /, ""));
-  }
-
   function showErrors(form, content) {
     let rest = content.problems && content.problems.length ? [] : [content.detail || "Something went wrong."];
     let first = null;
@@ -60,7 +56,7 @@ const podium = (() => {
       const place = form.querySelector(`[data-error-of="${CSS.escape(name)}"]`);
       if (!input || !place) rest.push(`${name}: ${problem.expected}`);
       else {
-        place.textContent = said(problem);
+        place.textContent = input.dataset.expected || sentence(problem.expected);
         input.setAttribute("aria-invalid", "true");
         first = first || input;
       }

@@ -10,6 +10,7 @@ from podium.service import runs, studies
 from podium.service.accounts import Role
 from podium.service.views import ShareView, ShareWish, StudyName, StudyView
 from podium.web import figures, parts, shell
+from podium.web.accounts.entrance import EMAIL, NAME
 from podium.web.runtable import run_table
 from podium.web.tags import link, tag, words
 from podium.web.uploads import go_to
@@ -92,7 +93,7 @@ def _owner_panels(visitor: Visitor, study: StudyView) -> None:
             ui.navigate.to("/studies")
 
     with parts.panel("Name" if study.mine else "Copy"):
-        name = parts.field("Name", study.name)
+        name = parts.field("Name", study.name, expected=NAME)
         with tag("div", "pd-row"):
             if study.mine:
                 ui.button("Rename", on_click=rename)
@@ -119,7 +120,7 @@ class _Shares:
         with parts.panel("Shared with"):
             words("p", "They may read, run and copy it.", "pd-muted")
             self.list = tag("ul", "pd-stack")
-            email = parts.field("E-mail")
+            email = parts.field("E-mail", expected=EMAIL)
             ui.button("Share", on_click=share).classes("pd-start")
         await self._fill()
 
@@ -138,4 +139,4 @@ class _Shares:
 
         with tag("li", "pd-row pd-between"):
             words("span", share.email, "pd-break")
-            ui.button("End", on_click=end).props(f'flat dense aria-label="End sharing with {share.email}"')
+            parts.action("End", end, f"End sharing with {share.email}")

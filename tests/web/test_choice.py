@@ -1,0 +1,107 @@
+"""Step 1's fields become a composition and come back; small charts are what they say. Without a browser."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podium.errors import InputError
+from podium.study.catalogue import catalogue
+from podium.study.composition import composition_of
+from podium.web.configure.choice import AS_SAVED, NO_RESERVE, Choice, choice_of
+from podium.web.configure.sparkline import svg, thinned
+
+CHOICES = st.builds(
+    Choice,
+    name=st.text("abc é", min_size=1, max_size=20).filter(lambda text: bool(text.strip())).map(str.strip),
+    start=st.dates(min_value=date(1970, 1, 1), max_value=date(2100, 12, 31)).map(str),
+    days=st.integers(1, 31),
+    step_minutes=st.sampled_from([1, 5, 15, 60]),
+    variation_percent=st.integers(0, 50).map(float),
+    settlement=st.sampled_from(["market", "retail", "both"]),
+    preset=st.sampled_from([NO_RESERVE, "eu-fcr", "it-uvam-2021"]),
+    availability_eur_per_mw_h=st.none() | st.floats(0, 100),
+    offer_mw=st.none() | st.floats(0.125, 5),
+    method=st.sampled_from(["exact", "virtus"]),
+    gap_percent=st.integers(0, 100).map(float),
+    quantities=st.dictionaries(st.sampled_from(list(catalogue())), st.integers(1, 500), max_size=5),
+)
+
+
+@given(CHOICES)
+def test_choices_come_back_as_they_were(chosen: Choice) -> None:
+    """Through the composition that is kept; terms of reserve only where there is a reserve market."""
+    content = chosen.composition().model_dump(mode="json", exclude_defaults=True)
+    again = choice_of(content)
+    again.rest = {}
+    if chosen.preset == NO_RESERVE:
+        chosen.availability_eur_per_mw_h = chosen.offer_mw = None
+    assert again == chosen
+
+
+def test_problems_stand_at_the_fields_of_the_page() -> None:
+    chosen = Choice(
+        name=" ", start="", days=None, variation_percent=80, gap_percent=None, method="best", preset="eu-fcr"
+    )
+    chosen.availability_eur_per_mw_h, chosen.offer_mw = -1.0, -1.0
+    with pytest.raises(InputError) as error:
+        chosen.composition()
+    assert {problem.where for problem in error.value.problems} == {
+        "name",
+        "start",
+        "days",
+        "variation_percent",
+        "gap_percent",
+        "method",
+        "availability_eur_per_mw_h",
+        "offer_mw",
+    }
+
+
+def test_what_the_page_cannot_show_is_kept() -> None:
+    content = {
+        "name": "x",
+        "start": "2018-03-13",
+        "nearest_days": True,
+        "market": {
+            "peak_eur_per_kw": 0.5,
+            "reserve": [{"preset": "eu-fcr", "availability_eur_per_mw_h": 5.0, "minimum_mw": 1, "increment_mw": 0.5}],
+        },
+        "options": {"sustain_hours": 2.0},
+    }
+    chosen = choice_of(content)
+    assert chosen.preset == AS_SAVED
+    assert chosen.composition() == composition_of(content)
+
+
+def points(text: str) -> list[tuple[float, float]]:
+    """The points of a chart's line."""
+    found = re.search(r'pd-spark-line" points="([^"]*)"', text)
+    assert found is not None
+    return [(float(x), float(y)) for x, y in (pair.split(",") for pair in found[1].split())]
+
+
+def test_a_small_chart_is_a_staircase_over_its_zero() -> None:
+    """Two points per step, from edge to edge; the greatest at the top, zero at the bottom, text without markup."""
+    text = svg(np.array([0.0, 2.0, 1.0]), 'a "b" <c>', width=90, height=34)
+    assert points(text) == [(0, 32), (30, 32), (30, 2), (60, 2), (60, 17), (90, 17)]
+    assert "&quot;b&quot; &lt;c&gt;" in text
+
+
+def test_prices_below_zero_have_a_zero_line_above_them() -> None:
+    text = svg(np.array([-10.0, 30.0]), "prices", width=20, height=44)
+    assert points(text) == [(0, 42), (10, 42), (10, 2), (20, 2)]
+    assert 'y1="32.0" y2="32.0"' in text
+    assert svg(np.zeros(4), "nothing").count("nan") == 0
+
+
+def test_long_series_are_thinned_without_losing_their_mean() -> None:
+    values = np.random.default_rng(1).random(35_000)
+    found = thinned(values)
+    assert len(found) <= 160
+    assert found.mean() == pytest.approx(values.mean(), rel=1e-3)
