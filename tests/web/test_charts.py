@@ -15,6 +15,8 @@ from podium.web.charts import Band, Figure, NameAxis, NumberAxis, Series, Stack,
 from podium.web.charts.options import chart_of
 from podium.web.charts.units import Scale, rounded, scale_of
 
+TWO_STEPS = TimeAxis(0, 60, 2, "UTC", ((0, 0, "UTC"),))
+
 
 def clock(start: str = "2018-07-17", days: int = 1, minutes: int = 15) -> LocalClock:
     return LocalClock(pd.DatetimeIndex(Horizon.days(start, days, minutes, "Europe/Rome").times), minutes)
@@ -26,7 +28,7 @@ def figure(shown: list[Series | Band | Stack], axis: TimeAxis | NumberAxis | Nam
 
 def test_power_is_shown_in_the_unit_that_fits_the_greatest_of_all_series() -> None:
     """One series of 1,500 kW puts both into MW; what is not a number becomes null."""
-    axis = TimeAxis.of(clock(minutes=720))
+    axis = TWO_STEPS
     small = Series("small", np.array([3.25, np.nan]), "plan")
     chart = chart_of(figure([small, Series("large", np.array([-1500.0, 20.0]), "baseline")], axis))
     assert [column["unit"] for column in chart["columns"]] == ["MW", "MW"]
@@ -62,7 +64,7 @@ def test_an_axis_of_time_knows_both_offsets_of_the_day_on_which_the_clocks_chang
 
 
 def test_steps_are_drawn_as_steps_and_lines_as_lines() -> None:
-    axis = TimeAxis.of(clock(minutes=720))
+    axis = TWO_STEPS
     values = np.array([1.0, 2.0])
     shown = [Series("steps", values, "plan"), Series("line", values, "plan", look="line", dashed=True)]
     steps, line = chart_of(figure(shown, axis))["options"]["series"][:2]
@@ -72,7 +74,7 @@ def test_steps_are_drawn_as_steps_and_lines_as_lines() -> None:
 
 
 def test_a_band_has_two_columns_and_one_entry_in_the_legend() -> None:
-    axis = TimeAxis.of(clock(minutes=720))
+    axis = TWO_STEPS
     chart = chart_of(figure([Band("band", np.array([-1.0, 0.0]), np.array([2.0, 3.0]), "band")], axis))
     assert [(column["name"], column["part"]) for column in chart["columns"]] == [
         ("band, from", "low"),
@@ -85,7 +87,7 @@ def test_a_band_has_two_columns_and_one_entry_in_the_legend() -> None:
 
 def test_parts_of_a_stack_lie_upon_each_other() -> None:
     """The axis must hold their sum: here 1.2 MW, though no part has more than 700 kW."""
-    axis = TimeAxis.of(clock(minutes=720))
+    axis = TWO_STEPS
     stack = Stack([("a", np.array([500.0, np.nan]), "0"), ("b", np.array([700.0, 100.0]), "1")])
     chart = chart_of(figure([stack], axis))
     first, second = chart["options"]["series"][:2]
@@ -109,9 +111,7 @@ def test_a_second_axis_has_a_unit_of_its_own() -> None:
         Series("power", np.array([2000.0, 1.0]), "plan"),
         Series("price", np.array([41.5, 60.0]), "bound", right=True),
     ]
-    both = Figure(
-        "Both", "", TimeAxis.of(clock(minutes=720)), ValueAxis("Power", "kW"), shown, ValueAxis("Price", "EUR/MWh")
-    )
+    both = Figure("Both", "", TWO_STEPS, ValueAxis("Power", "kW"), shown, ValueAxis("Price", "EUR/MWh"))
     chart = chart_of(both)
     assert [axis["name"] for axis in chart["options"]["yAxis"]] == ["Power, MW", "Price, EUR/MWh"]
     assert [series["yAxisIndex"] for series in chart["options"]["series"][:2]] == [0, 1]

@@ -1,7 +1,7 @@
 """From a figure to the options of Apache ECharts.
 
-On a time axis, series hold a value per step: the script puts the times, so that they are not sent with every series, and
-thins long ones to what a screen can show.
+On a time axis, series hold a value per step: the script puts the times, so that they are not sent with every series,
+and thins long ones to what a screen can show.
 """
 
 from __future__ import annotations

@@ -24,12 +24,12 @@ from podium.web.visitor import Visitor, page
 #: Runs that are looked through for the newest that counts.
 _LOOKED_THROUGH = 50
 _LOCAL_FINDS = (
-    "Finds the schedule of least cost, the least and the greatest energy and the band of each POD, as if the others were "
-    "not there."
+    "Finds the schedule of least cost, the least and the greatest energy and the band of each POD, as if the others "
+    "were not there."
 )
 _PLAN_FINDS = (
-    "Finds what the portfolio buys, sells and holds ready, how far that is from the best possible, and the set point of "
-    "each device."
+    "Finds what the portfolio buys, sells and holds ready, how far that is from the best possible, and the set point "
+    "of each device."
 )
 _COUNT = ("queued", "running", "done")
 

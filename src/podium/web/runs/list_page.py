@@ -7,7 +7,6 @@ from typing import Any, get_args
 from uuid import UUID
 
 from nicegui import ui
-from nicegui.events import GenericEventArguments
 from sqlalchemy.orm import Session
 
 from podium.service import runs
@@ -121,9 +120,8 @@ class _Listed:
         with tag("tr"):
             with tag("td"):
                 if run.state == "done":
-                    box = tag("input", "", type="checkbox", aria_label=f"Compare {run.study_name}, {KINDS[run.kind]}")
-                    box.props["checked"] = run.id in self.ticked
-                    box.on("change", lambda event, run=run: self._tick(run, event), ["target.checked"])
+                    box = ui.checkbox(value=run.id in self.ticked, on_change=lambda event: self._tick(run, event.value))
+                    box.props["aria-label"] = f"Compare {run.study_name}, {KINDS[run.kind]}"
             with tag("td"):
                 words("a", run.study_name, "pd-link pd-break", href=f"/runs/{run.id}")
             words("td", KINDS[run.kind])
@@ -137,8 +135,7 @@ class _Listed:
             words("td", figures.percent(gap_of(run), 3), "pd-num")
             words("td", options_text(run.options), "pd-muted")
 
-    def _tick(self, run: RunView, event: GenericEventArguments) -> None:
-        ticked = bool(event.args["target.checked"] if isinstance(event.args, dict) else event.args)
+    def _tick(self, run: RunView, ticked: bool) -> None:
         self.ticked = [known for known in self.ticked if known != run.id] + ([run.id] if ticked else [])
         self.compare.set_enabled(len(self.ticked) == 2)
 

@@ -206,4 +206,4 @@ def explained(answer: Explanation) -> None:
             open_list = tag("ul")
             continue
         with open_list:
-            words("li", line.strip(), "pd-break")
+            words("li", " ".join(line.split()), "pd-break")

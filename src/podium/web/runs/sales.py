@@ -71,6 +71,8 @@ def _two(value: float) -> str:
 def span_text(clock: LocalClock, start: pd.Timestamp, end: pd.Timestamp) -> str:
     """A span of local time, with its day where the horizon has several."""
     first, last = (moment.tz_convert(clock.times.tz) for moment in (start, end))
+    if end - start <= pd.Timedelta(hours=1):  # by the clock of its start, where the clocks change at its end
+        last = first.tz_localize(None) + (end - start)
     until = "24:00" if f"{last:%H:%M}" == "00:00" and last > first else f"{last:%H:%M}"
     several = clock.times[0].date() != clock.times[-1].date()
     return f"{f'{day_text(first)}, ' if several else ''}{first:%H:%M}–{until} {first:%Z}"

@@ -82,15 +82,13 @@ function repeated(axis, ms) {
   });
 }
 
-/** A step in words: "Tue 17 Jul 2018, 14:15–14:30 CEST". */
+/** A step in words, by the clock of its start: "Tue 17 Jul 2018, 14:15–14:30 CEST". */
 export function spanText(axis, step) {
   const from = axis.start_ms + step * axis.step_ms;
-  const to = from + axis.step_ms;
   const begin = local(axis, from);
-  const until = clockText(local(axis, to));
-  const named = offsetAt(axis, from)[2] === offsetAt(axis, to - 1)[2] ? "" : ` ${offsetAt(axis, from)[2]}`;
+  const until = clockText(new Date(begin.getTime() + axis.step_ms));
   const last = until === "00:00" ? "24:00" : until;
-  return `${dayText(begin)} ${begin.getUTCFullYear()}, ${clockText(begin)}${named}–${last} ${offsetAt(axis, to - 1)[2]}`;
+  return `${dayText(begin)} ${begin.getUTCFullYear()}, ${clockText(begin)}–${last} ${offsetAt(axis, from)[2]}`;
 }
 
 /** The start of a step with its offset: "2018-07-17T14:15:00+02:00". */
