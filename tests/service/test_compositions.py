@@ -196,6 +196,33 @@ def test_everything_wrong_with_json_is_told_at_once(visit: Visit, place: Install
     assert not any(place.uploads.iterdir())
 
 
+def test_values_beyond_the_limit_are_refused(visit: Visit, place: Installation) -> None:
+    """Without them the same needs are told."""
+    client = visit("ada@example.org")
+    object.__setattr__(place.settings, "json_cells_max", 500)
+    with pytest.raises(ProblemError, match=r"too-large.*fewer days or longer steps"):
+        client.needs(composition(), values=True)
+    assert client.needs(composition()).complete
+
+
+@pytest.mark.parametrize("name", ["../../../secret", "/etc/passwd", "profiles.csv/../../secret"])
+def test_no_file_of_the_server_is_reached(visit: Visit, place: Installation, name: str) -> None:
+    """Tables that a composition's or a record's market names are files of the study, and an upload has a plain name."""
+    client = visit("ada@example.org")
+    market = {"reserve": [{"preset": "eu-fcr", "availability_eur_per_mw_h": {"file": name}}]}
+    with pytest.raises(InputError, match=r"leaves the study folder|does not exist|ends in"):
+        client.compose_study(composition(market=market))
+    records = client.study_records(client.make_example("one-home").id)
+    with pytest.raises(InputError, match=r"leaves the study folder|does not exist|ends in"):
+        client.make_study(records.model_copy(update={"market": market}))
+    kept = client.keep_configuration("Mine", composition())
+    with pytest.raises(InputError, match=r"a plain name|ends in"):
+        client.send(
+            "POST", f"/configurations/{kept.id}/profiles", files={"files": (f"{name}.csv", OWN_PRICES.encode())}
+        )
+    assert not any(place.uploads.iterdir())
+
+
 def test_a_large_study_says_why_it_is_not_given_as_json(visit: Visit, place: Installation) -> None:
     client = visit("ada@example.org")
     study = client.make_example("one-home")

@@ -12,6 +12,7 @@ from podium.service import accounts, configurations, studies
 from podium.service.accounts import Caller, Role
 from podium.service.composition_views import ConfigurationWhole, NewConfiguration
 from podium.service.installation import Installation
+from podium.service.tables import Login
 from podium.study.composition import Composition, composition_of, parse_plants
 from web.conftest import SignedIn
 
@@ -243,6 +244,19 @@ def test_configurations_are_private(signed_in: SignedIn, place: Installation) ->
     vic = signed_in("vic@example.org", Role.viewer)
     vic.goto("/configure")
     expect(vic.get_by_role("heading", name="Nothing here")).to_be_visible()
+
+
+def test_an_open_page_has_no_rights_once_the_session_is_over(signed_in: SignedIn, place: Installation) -> None:
+    """Signed out elsewhere: saving leads to the sign-in page, and nothing is kept."""
+    tab = signed_in(EMAIL)
+    tab.goto("/configure")
+    quantity(tab, "Home")
+    expect(tab.get_by_label("Totals")).to_contain_text("2.2 kW")
+    with place.database.writing() as session:
+        session.query(Login).delete()
+    tab.get_by_role("button", name="Save", exact=True).click()
+    expect(tab).to_have_url(re.compile(r"/sign-in"))
+    assert kept(place) == []
 
 
 def test_pages_fit_a_phone(signed_in: SignedIn, place: Installation) -> None:

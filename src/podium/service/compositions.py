@@ -103,11 +103,15 @@ def as_records(place: Installation, caller: Caller, study: UUID) -> StudyRecords
     """A study as records. Raises an error of HTTP where there are too many of them."""
     with place.database.reading() as session:
         home = place.study_folder(studies.readable(session, caller, study).id)
-    cells = sum(_cells(path) for path in (home / TABLES).glob("*.parquet"))
-    if cells > place.settings.json_cells_max:
-        why = f"{cells:,} values, and as JSON at most {place.settings.json_cells_max:,}; read the tables in pages"
-        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, why)
+    refuse_many(place, sum(_cells(path) for path in (home / TABLES).glob("*.parquet")), "read the tables in pages")
     return records_of(podium.load_study(home / INPUT, place.settings.study_limits))
+
+
+def refuse_many(place: Installation, values: int, advice: str) -> None:
+    """Raise an error of HTTP where an answer in JSON would have more values than it may."""
+    if values > place.settings.json_cells_max:
+        why = f"{values:,} values, and as JSON at most {place.settings.json_cells_max:,}; {advice}"
+        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, why)
 
 
 def _cells(path: Path) -> int:

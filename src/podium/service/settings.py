@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     configurations_max: PositiveInt = 500
     """Configurations that one user may keep."""
     json_cells_max: PositiveInt = 200_000
-    """Values of a study that is given as JSON; larger ones are read table by table."""
+    """Values in an answer that gives a study, or the profiles of a composition, as JSON."""
     run_seconds_max: PositiveFloat = 6 * 3600.0
     """Longest time of a run."""
     run_bytes_max: PositiveInt = 32 << 30

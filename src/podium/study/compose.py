@@ -13,7 +13,7 @@ import pandas as pd
 from podium.devices.device import clock_minutes
 from podium.errors import InputError
 from podium.horizon import Horizon
-from podium.study.catalogue import FieldValue, Stay, Template, TemplateDevice
+from podium.study.catalogue import FieldValue, Stay, TemplateDevice
 from podium.study.composition import Composition, pod_ids, size_factors
 from podium.study.draft import Draft
 from podium.study.simbench import PRICE_NOTICE, PROFILE_NOTICE
@@ -40,9 +40,12 @@ def _parts(composition: Composition, found: Needs) -> StudyParts:
     horizon = found.horizon
     draft = Draft(composition.name, horizon, composition.days)
     for name, (template, count) in composition.templates().items():
+        rows = [(device, list(_sessions(device, horizon))) for device in template.devices]
         factors = size_factors(count, composition.size_variation)
         for pod, factor in zip(pod_ids(name, count), factors, strict=True):
-            _add(draft, template, pod, float(factor))
+            draft.pod(pod, name=template.title, group=template.group, **_sized(template.pod, float(factor)))
+            for device, sessions in rows:
+                _add(draft, device, sessions, pod, float(factor))
     profiles = {supply.name: supply.values for supply in found.profiles if supply.values is not None}
     prices = pd.DataFrame(dict(found.price_columns), index=horizon.times)
     pods, devices = draft.tables()
@@ -69,14 +72,12 @@ def _spec(composition: Composition) -> dict[str, Any]:
     return spec
 
 
-def _add(draft: Draft, template: Template, pod: str, factor: float) -> None:
-    """A POD of a template with everything behind it, its sizes times `factor`."""
-    draft.pod(pod, name=template.title, group=template.group, **_sized(template.pod, factor))
-    for device in template.devices:
-        fields = _sized(device.fields, factor)
-        for name in device.names:
-            for session in _sessions(device, draft.horizon):
-                draft.device(device.kind, f"{pod} {name}", pod, **session, **fields)
+def _add(draft: Draft, device: TemplateDevice, sessions: list[dict[str, str]], pod: str, factor: float) -> None:
+    """A device of a template behind a POD, or its equal ones, with sizes times `factor`; a row per session."""
+    fields = _sized(device.fields, factor)
+    for name in device.names:
+        for session in sessions:
+            draft.device(device.kind, f"{pod} {name}", pod, **session, **fields)
 
 
 def _sized(fields: Mapping[str, FieldValue], factor: float) -> dict[str, FieldValue]:

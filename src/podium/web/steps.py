@@ -34,12 +34,10 @@ def steps(active: int, study: UUID | None, configuration: UUID | None = None) ->
 
 def _addresses(study: UUID | None, configuration: UUID | None) -> tuple[str, str | None, str | None]:
     """Addresses of the steps; None where one cannot be gone to yet."""
-    chosen = configuration or study
-    return (
-        "/configure" if configuration is None else f"/configure/{configuration}",
-        None if chosen is None else f"/configure/{chosen}/profiles",
-        None if study is None else f"/optimise/{study}",
-    )
+    optimise = None if study is None else f"/optimise/{study}"
+    if configuration is not None:
+        return f"/configure/{configuration}", f"/configure/{configuration}/profiles", optimise
+    return "/configure", None if study is None else f"/profiles/{study}", optimise
 
 
 def _mark(number: int, *, done: bool) -> None:

@@ -42,8 +42,13 @@ def list_catalogue(_caller: StudyReader) -> list[CatalogueEntry]:
 
 @router.post("/compositions/needs")
 def find_needs(wish: NeedsWish, _caller: StudyWriter, place: Place) -> NeedsView:
-    """Which profiles and prices a composition needs for its days, each found or missing; nothing is kept."""
+    """Which profiles and prices a composition needs for its days, each found or missing; nothing is kept.
+
+    Their values are refused with `too-large` where there are too many.
+    """
     found = needs(wish.composition, compositions.given_text(place, wish.composition, wish.profiles))
+    if wish.values:
+        compositions.refuse_many(place, found.horizon.steps * (len(found.profiles) + 1), "fewer days or longer steps")
     return NeedsView.of(found, wish.composition.installed(), forecasts(wish.composition, found), wish.values)
 
 

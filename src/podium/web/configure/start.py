@@ -66,7 +66,7 @@ class _Step:
                 catalogue = ui.tab("Plant catalogue")
                 examples = ui.tab("Example")
                 upload = ui.tab("Upload a study")
-            with ui.tab_panels(tabs, value=catalogue, animated=False).classes("pd-tabs"):
+            with ui.tab_panels(tabs, value=catalogue, animated=False).classes("pd-starts"):
                 with ui.tab_panel(catalogue):
                     await self._catalogue()
                 with ui.tab_panel(examples):

@@ -111,7 +111,7 @@ def price_panel(values: Floats | None, source: Source, detail: str, *, needed: b
         words("p", parts.sentence(detail), "pd-muted")
         if values is not None:
             low, mean, high = (float(value) for value in (values.min(), values.mean(), values.max()))
-            with tag("div", "pd-wide"):
+            with tag("div", "pd-broad"):
                 label = f"Prices from {figures.eur_per_mwh(low)} to {figures.eur_per_mwh(high)}"
                 sparkline(values, label)
             spread = f"{figures.number(low, 2)} to {figures.eur_per_mwh(high)}, mean {figures.eur_per_mwh(mean)}"
