@@ -61,7 +61,7 @@ class Paged:
             self.shown.props(f":rows-per-page-options='{list(_SIZES)}'").props["aria-label"] = label
             self.shown.add_slot("body-cell", _CELL)
             for number, column in enumerate(columns, 1):  # podium.css writes them before the cells on phones
-                self.shown.style[f"--title-{number}"] = json.dumps(column.label)
+                self.shown.style[f"--title-{number}"] = json.dumps(column.label, ensure_ascii=False)
             self.shown.on("request", self._requested)
             self._nothing = empty("No row fits.")
         self.refresh()

@@ -80,6 +80,8 @@ class Series:
     filled: bool = False
     right: bool = False
     """Whether the series belongs to the axis on the right."""
+    asked_for: bool = False
+    """Whether the series is drawn only once its entry in the legend is pressed."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def _options(figure: Figure, scales: tuple[Scale, Scale], series: list[dict[str,
         "backgroundColor": "transparent",
         "aria": {"enabled": True, "label": {"description": figure.description}},
         "grid": {
-            "left": 8,
+            "left": 16,
             "right": 20,
             "top": 4 if names else 26,
             "bottom": bottom,
@@ -159,7 +159,8 @@ def _series(figure: Figure, scales: tuple[Scale, Scale]) -> tuple[list[dict[str,
         if isinstance(each, Series):
             scale = scales[each.right]
             look = "area" if each.filled or each.look == "bar" else "dashed" if each.dashed else each.look
-            columns.append(_column(each.name, each.colour, scale, len(series), "value", legend=look))
+            column = _column(each.name, each.colour, scale, len(series), "value", legend=look)
+            columns.append(column | ({"asked_for": True} if each.asked_for else {}))
             series.append(_line(each, scale))
         elif isinstance(each, Band):
             columns.append(_column(f"{each.name}, from", each.colour, scales[0], len(series), "low"))

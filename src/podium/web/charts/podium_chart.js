@@ -36,7 +36,7 @@ export default {
     </figure>`,
   props: { chart: Object, height: Number, group: String, cursor: Number },
   data() {
-    return { hidden: new Set(), spoken: "", marked: this.cursor };
+    return { hidden: asked(this.chart), spoken: "", marked: this.cursor };
   },
   computed: {
     zooms() {
@@ -55,7 +55,7 @@ export default {
   },
   watch: {
     chart() {
-      this.hidden = new Set();
+      this.hidden = asked(this.chart);
       this.draw();
     },
   },
@@ -244,6 +244,11 @@ export default {
     },
   },
 };
+
+/** Series that are drawn only when they are asked for. */
+function asked(chart) {
+  return new Set(chart.columns.filter((column) => column.asked_for).map((column) => column.of));
+}
 
 /** A number of an axis: thousands separators, and decimals only where they are needed. */
 function valueText(value) {

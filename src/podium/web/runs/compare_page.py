@@ -74,11 +74,11 @@ def run_name(run: RunView) -> str:
 
 
 def _compared(first: Shown, second: Shown) -> None:
-    with tag("div", "pd-panel pd-figures"), parts.listing("Figures compared", "", "A", "B", "Difference (B − A)"):
+    with tag("div", "pd-panel pd-figures"), parts.listing("Figures compared", "", "A", "B", "Difference, B less A"):
         with tag("tr"):
             words("td", "Run")
             for each in (first, second):
-                with tag("td", "pd-num"):
+                with tag("td", "pd-wraps"):
                     link(each.run.study_name, f"/runs/{each.run.id}", "pd-link pd-break")
                     words("div", run_name(each.run), "pd-muted pd-small")
             words("td", "")
@@ -128,7 +128,7 @@ def _pods(first: Shown, second: Shown) -> None:
             continue
         columns += [
             parts.Column(f"{key}_{side}", f"{name}, {words_}, EUR", text=_two, numeric=True)
-            for side, words_ in (("a", "A"), ("b", "B"), ("difference", "B − A"))
+            for side, words_ in (("a", "A"), ("b", "B"), ("difference", "B less A"))
         ]
     with parts.panel("PODs that both runs have"):
         Paged(table, columns, label="PODs compared", searched=("pod", "composition"))

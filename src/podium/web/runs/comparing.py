@@ -104,7 +104,7 @@ def overlaid(first: Results, second: Results, names: tuple[str, str]) -> list[Fi
         lines = [
             Series(names[0], a, "bound", width=1.8),
             Series(names[1], b, "plan", width=2.0),
-            Series("difference (B − A)", b - a, "reference", dashed=True, width=1.2),
+            Series("difference, B less A", b - a, "reference", dashed=True, width=1.2),
         ]
         most = float(np.nanmax(np.abs(b - a), initial=0.0))
         words = f"{title} of both runs; they differ by up to {figures.number(most, 2)} {unit}."

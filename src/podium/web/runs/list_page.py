@@ -19,7 +19,7 @@ from podium.web.visitor import Visitor, page
 
 _PAGE = 25
 _LOOK_SECONDS = 3.0
-_HEADINGS = ("Study", "Kind", "State", "Asked for", "Took", "Cost, level 1", "Profit", "Gap", "Options")
+_HEADINGS = ("Study", "Kind", "State", "Profit", "Gap", "Took", "Asked for", "Cost, level 1", "Options")
 _ALL = "all"
 
 
@@ -127,12 +127,12 @@ class _Listed:
             words("td", KINDS[run.kind])
             with tag("td"):
                 state_badge(run)
-            with tag("td"):
-                parts.when(run.created_at)
-            words("td", figures.duration(seconds_of(run)), "pd-num")
-            words("td", figures.eur(cost_of(run)), "pd-num")
             words("td", figures.eur(profit_of(run)), "pd-num")
             words("td", figures.percent(gap_of(run), 3), "pd-num")
+            words("td", figures.duration(seconds_of(run)), "pd-num")
+            with tag("td"):
+                parts.when(run.created_at)
+            words("td", figures.eur(cost_of(run)), "pd-num")
             words("td", options_text(run.options), "pd-muted")
 
     def _tick(self, run: RunView, ticked: bool) -> None:
