@@ -13,11 +13,12 @@ import pytest
 from podium.market.coordination import Round
 from podium.report.files import read_results
 from podium.report.sold import read_sold
+from podium.service.pods import Room
 from podium.service.rounds import ToldRound, round_of, round_text
 from podium.service.views import RunView
 from podium.web.charts import Band, Stack, TimeAxis
 from podium.web.paged import chosen_rows
-from podium.web.runs import comparing, market_charts, portfolio_charts
+from podium.web.runs import comparing, market_charts, pod_charts, portfolio_charts
 from podium.web.runs.pod_table import pod_address, pod_rows
 from podium.web.runs.watching import progress_text
 from unit.synthetic_results import Case, write_results
@@ -142,3 +143,36 @@ def test_pods_of_two_runs_are_those_of_both_with_the_greatest_difference_first()
     both = comparing.pods_compared(table(a=1.0, b=2.0, c=3.0), table(b=2.5, c=1.0, d=9.0))
     assert both["pod"].tolist() == ["c", "b"]
     assert both["cost_eur_difference"].tolist() == [-2.0, 0.5]
+
+
+def test_a_pod_that_failed_is_drawn_without_what_it_lacks() -> None:
+    """Neither band nor plan nor level: the declared baseline alone, and no error."""
+    axis = TimeAxis(0, 60, 2, "UTC", ((0, 0, "UTC"),))
+    nothing = [np.nan, np.nan]
+    pod = pd.DataFrame({"baseline_kw": [1.0, 2.0], "plan_kw": [1.0, 2.0]} | dict.fromkeys(
+        ("up_kw", "down_kw", "min_kw", "max_kw"), nothing))  # fmt: skip
+    names = [each.name for each in pod_charts.net_power(pod, axis, planned=True).shown if not isinstance(each, Stack)]
+    assert names == ["baseline", "plan"]
+    columns = dict.fromkeys(("power_kw", "energy_kwh", "aux_kw", "spill_kw", "baseline_kw"), nothing)
+    device = pd.DataFrame({"device": ["b", "b"], "kind": ["battery", "battery"]} | columns)
+    assert pod_charts.device_level(device, None, axis) is None
+    assert "0.0 kW" in pod_charts.device_power(device, None, axis, planned=True).description
+
+
+def test_a_store_is_drawn_within_its_limits_and_a_boiler_beside_its_chp() -> None:
+    axis = TimeAxis(0, 60, 2, "UTC", ((0, 0, "UTC"),))
+    device = pd.DataFrame(
+        {"device": "c", "kind": "chp", "power_kw": [-5.0, 0.0], "baseline_kw": [0.0, 0.0], "energy_kwh": [3.0, 4.0],
+         "aux_kw": [0.0, 2.0], "spill_kw": [0.0, 0.0]}
+    )  # fmt: skip
+    room = Room("c", np.array([-5.0, -5.0]), np.zeros(2), np.zeros(2), np.array([8.0, 8.0]))
+    power = pod_charts.device_power(device, room, axis, planned=True)
+    assert [each.name for each in power.shown if not isinstance(each, Stack)] == [
+        "what it can do",
+        "baseline",
+        "plan",
+        "auxiliary heat",
+    ]
+    level = pod_charts.device_level(device, room, axis)
+    assert level is not None
+    assert (level.title, level.y.title) == ("c: heat stored", "Heat stored")

@@ -11,10 +11,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import podium
+from podium.market.coordination import Round
 from podium.service import accounts, jobs, runs, studies
 from podium.service.accounts import Caller, Role
 from podium.service.installation import Installation
 from podium.service.problems import details
+from podium.service.rounds import round_text
 from podium.service.tables import User
 from podium.service.views import RunView, RunWish
 from podium.service.worker import compute
@@ -129,6 +131,28 @@ def runs_of(place: Installation) -> list[RunView]:
 def results(place: Installation, run: RunView) -> Path:
     """The folder of a run's results."""
     return runs.results_folder(place, caller(place), run.id)
+
+
+def test_a_run_under_way_shows_phases_pods_and_rounds(signed_in: SignedIn, place: Installation) -> None:
+    """What the worker tells is seen without a reload; the rounds as a chart of bound and profit."""
+    tab = signed_in()
+    run = runs.start(place, caller(place), RunWish(study=made_study(place)), None).run
+    tab.goto(f"/runs/{run.id}")
+    expect(tab.get_by_text("Next in the queue")).to_be_visible()
+    job = jobs.take(place)
+    assert job is not None
+    jobs.tell(place, job, "level 1", 1, [("phase", "level 1")])
+    expect(tab.get_by_text("Level 1: 1 of 2 PODs")).to_be_visible()
+    rounds = [Round(1, 110.0, 60.0, 0.1), Round(2, 105.0, 99.0, 0.2), Round(3, 102.0, 101.0, 0.3)]
+    jobs.tell(place, job, "level 2", 0, [("phase", "level 2"), *(("round", round_text(each)) for each in rounds)])
+    expect(tab.get_by_text("Level 2, round 4, gap 0.99 %")).to_be_visible()
+    spoken = read_by_keys(tab, "Bound and profit by round", 3)
+    assert "Round 3" in spoken
+    assert "(bound) 102.0" in spoken
+    assert "(profit) 101.0" in spoken
+    tab.get_by_role("button", name="Cancel", exact=True).click()
+    expect(tab.get_by_text("Cancelling")).to_be_visible()
+    assert not jobs.keep(place, job), "the worker hears of it"
 
 
 def test_options_are_refused_beside_their_fields(signed_in: SignedIn, place: Installation) -> None:

@@ -24,8 +24,9 @@ def net_power(pod: pd.DataFrame, axis: TimeAxis, *, planned: bool) -> Figure:
     shown: list[Series | Band] = []
     if known(up):
         shown.append(Band("band (can surely be held)", baseline - up, baseline + down, "band"))
-    shown.append(Series("least energy", least, "1", dashed=True, width=1.2, asked_for=True))
-    shown.append(Series("greatest energy", greatest, "2", dashed=True, width=1.2, asked_for=True))
+    for name, values, hue in (("least energy", least, "1"), ("greatest energy", greatest, "2")):
+        if known(values):
+            shown.append(Series(name, values, hue, dashed=True, width=1.2, asked_for=True))
     shown.append(Series("baseline", baseline, "baseline"))
     if planned:
         shown.append(Series("plan", plan, "plan", width=2.2))
