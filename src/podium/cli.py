@@ -342,6 +342,27 @@ def worker(data: DATA = None) -> None:
         work(settings.read(data=data))
 
 
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The archive to write, such as podium.tar.gz; - for standard output.")],
+    data: DATA = None,
+) -> None:
+    """Back up the service: database, studies, results and secret in one archive, also while it serves."""
+    with _service() as (commands, settings):
+        typer.echo(f"{file}: {commands.back_up(settings.read(data=data), file)}", err=True)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="An archive that `podium backup` made, your own; - for standard input.")],
+    data: DATA = None,
+) -> None:
+    """Restore the service from a backup into an empty folder and an empty database."""
+    with _service() as (commands, settings):
+        chosen = settings.read(data=data)
+        typer.echo(f"{chosen.data}: {commands.restore(chosen, file)}")
+
+
 @users.command("add")
 def add_user(
     email: EMAIL,

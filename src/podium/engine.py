@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from podium.checking import (
     check_schedule,
 )
 from podium.checking import Schedule as CheckedSchedule
-from podium.compute import Progress, Where, silent
+from podium.compute import Kept, Progress, Where, fingerprint, silent
 from podium.errors import InputError, Problem
 from podium.flex.exact import Schedule
 from podium.flexstore import Floats
@@ -32,10 +32,12 @@ from podium.market.plan import Plan, local_of, optimise_portfolio, promise, unde
 from podium.market.prices import KWH_PER_MWH
 from podium.results import RESULTS, Outcome, Promise, replaced, summary_of, write_files, write_report
 from podium.study import Study
+from podium.version import __version__
 
 #: Phases of a run, in order, as they are told to `progress`.
 PHASES = ("level 1", "level 2", "bids", "reference promise", "check", "files", "report")
 Phase = Callable[[str], Progress]
+Done = TypeVar("Done")
 
 
 def _quiet(_phase: str) -> Progress:
@@ -64,10 +66,15 @@ class Result(Outcome):
 
 
 def level1(
-    study: Study, *, workers: int | None = None, where: Where | None = None, phase: Phase = _quiet
+    study: Study,
+    *,
+    workers: int | None = None,
+    where: Where | None = None,
+    phase: Phase = _quiet,
+    kept: Kept | None = None,
 ) -> LocalResult:
-    """Level 1 of a study: what `run` begins with, to be kept and given to it later (arguments as of `run`)."""
-    return local_of(study, workers if where is None else where, phase("level 1"))
+    """Level 1 of a study: what `run` begins with, to be given to it later (arguments as of `run`)."""
+    return local_of(study, workers if where is None else where, phase("level 1"), kept)
 
 
 def level1_result(study: Study, local: LocalResult, *, phase: Phase = _quiet) -> Result:
@@ -84,31 +91,55 @@ def run(
     phase: Phase = _quiet,
     local: LocalResult | None = None,
     told: Callable[[Round], None] = _unheard,
+    kept: Kept | None = None,
 ) -> Result:
     """Optimise a study on both levels and check it.
 
     `workers`: number of processes, None for all cores; `where`: instead, any place where work may run. The result
     depends on neither. `phase` is told the name of each phase of `PHASES` as it begins, and gives back what is to be
     told the number of PODs done. `local`: level 1 of the same study and options, where it is known already. `told`
-    hears of every round of level 2: its bound, profit and gap.
+    hears of every round of level 2: its bound, profit and gap. `kept`: where batches of PODs of level 1, and the phases
+    behind it, are kept as they are done, and taken from where an earlier run of the same study, options and version
+    was ended in its midst; the result is the same, and its times are those of whoever computed it.
     Raises InputError where the study cannot be optimised at all, ClusterLostError where a Dask cluster is lost; a POD
     that fails is in the result.
     """
     place = workers if where is None else where
     if study.options.method == "exact":
         ensure_no_arbitrage(study.prices, study.horizon)
-    local = local or level1(study, workers=workers, where=where, phase=phase)
+    local = local or level1(study, workers=workers, where=where, phase=phase, kept=kept)
+    once = _Phases(study, phase, kept)
     plan = promised = bids = None
     if study.prices is not None or study.market.sells:
-        plan = optimise_portfolio(study, local, workers=place, progress=phase("level 2"), told=told)
+        plan = once(
+            "level 2", lambda progress: optimise_portfolio(study, local, workers=place, progress=progress, told=told)
+        )
     if plan is not None and plan.method == "exact":
-        phase("bids")
-        bids = bids_of(study, plan, place)
+        sold = plan
+        bids = once("bids", lambda _: bids_of(study, sold, place))
     if study.prices is not None:
-        phase("reference promise")
-        promised = _promise(study, local)
+        promised = once("reference promise", lambda _: _promise(study, local))
     phase("check")
     return Result(study, local, plan, promised, _checked(study, local, plan), bids)
+
+
+class _Phases:
+    """Does the phases behind level 1, each once, also where an earlier run of the same was ended behind it."""
+
+    def __init__(self, study: Study, phase: Phase, kept: Kept | None) -> None:
+        self._phase, self._kept = phase, kept
+        facts = (study.portfolio, study.prices, study.market, study.options)
+        self._key = "" if kept is None else fingerprint(__version__, *facts)
+
+    def __call__(self, name: str, work: Callable[[Progress], Done]) -> Done:
+        progress = self._phase(name)
+        if self._kept is None:
+            return work(progress)
+        known: dict[int, Done] = self._kept.known(name, [self._key])
+        if 0 not in known:
+            known[0] = work(progress)
+            self._kept.keep(name, self._key, known[0])
+        return known[0]
 
 
 def check(study: Study, results_dir: Path | None = None) -> CheckReport:

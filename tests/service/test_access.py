@@ -23,6 +23,7 @@ OPEN = {
     ("GET", "/api/v1/setup"),
     ("POST", "/api/v1/setup"),
     ("POST", "/api/v1/register"),
+    ("POST", "/api/v1/register/confirm"),
     ("POST", "/api/v1/session"),
     ("POST", "/api/v1/password-reset"),
     ("POST", "/api/v1/password-reset/confirm"),

@@ -95,11 +95,51 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         Settings.read()
 
 
+def test_secrets_come_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file per setting, nested ones too; the environment goes first, and a folder that is not there is named."""
+    files = {
+        "podium_database_url": "postgresql://a@c/d\n",
+        "podium_mail__password": "s3cret\n",
+        "podium_port": "7000",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    monkeypatch.setenv("PODIUM_SECRETS", str(tmp_path))
+    monkeypatch.setenv("PODIUM_MAIL__HOST", "mail.example")
+    monkeypatch.setenv("PODIUM_PORT", "7001")
+    settings = Settings.read()
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://a@c/d"
+    assert settings.mail is not None
+    assert settings.mail.password is not None
+    assert (settings.mail.host, settings.mail.password.get_secret_value()) == ("mail.example", "s3cret")
+    assert settings.port == 7001
+    assert "s3cret" not in repr(settings)
+    monkeypatch.setenv("PODIUM_SECRETS", str(tmp_path / "nothing"))
+    with pytest.raises(InputError, match="PODIUM_SECRETS"):
+        Settings.read()
+
+
 @pytest.mark.parametrize(
-    ("host", "only"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False)]
+    ("host", "url", "only"),
+    [
+        ("127.0.0.1", None, True),
+        ("::1", None, True),
+        ("localhost", "http://127.0.0.1:9000", True),
+        ("0.0.0.0", None, False),
+        ("127.0.0.1", "https://podium.example", False),
+    ],
 )
-def test_a_server_knows_whether_others_reach_it(host: str, only: bool) -> None:
-    assert Settings.read(host=host).local_only is only
+def test_a_server_knows_whether_others_reach_it(host: str, url: str | None, only: bool) -> None:
+    """By its own address, or through a proxy of this machine."""
+    assert Settings.read(host=host, public_url=url).local_only is only
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As shells and compose files pass on what is not set."""
+    monkeypatch.setenv("PODIUM_DATABASE_URL", "")
+    monkeypatch.setenv("PODIUM_PORT", "")
+    assert (Settings.read().database_url, Settings.read().port) == (None, 8000)
 
 
 def test_addresses_of_databases_name_the_driver(tmp_path: Path) -> None:

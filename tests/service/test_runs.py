@@ -17,8 +17,9 @@ from sqlalchemy import update
 import podium
 from podium import engine
 from podium.client import Client, ProblemError
+from podium.compute import KeptFiles, kept
 from podium.engine import PHASES
-from podium.service import accounts, jobs, level1, runs
+from podium.service import accounts, housekeeping, jobs, level1, runs
 from podium.service.accounts import Role
 from podium.service.installation import Installation
 from podium.service.tables import RunRow, now
@@ -121,32 +122,56 @@ def test_level_1_alone_and_the_portfolio_from_it_are_the_full_run(
     assert not (place.run_folder(full.id) / "level1.pickle").exists()
 
 
-def test_a_run_goes_on_behind_its_level_1(
+def test_a_run_goes_on_where_it_was(
     visit: Visit, place: Installation, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first worker is lost in level 2; the second begins there, and the tables are those of a run in one go.
+    """The first worker is lost behind level 2; the second takes what it kept and says so, and nothing is left of it.
 
-    A level 1 of another version, or half written, is computed anew.
+    What a run keeps stays while it waits, also where a server starts anew.
     """
+    monkeypatch.setattr(kept, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(housekeeping, "_OLD_SECONDS", -1.0)
     client = visit("ada@example.org")
-    study = client.upload_study(folder)
-    run = client.start_run(study.id)
-    job = jobs.take(place)
-    assert job is not None
-    loaded = podium.load_study(folder)
-    level1.keep(place.run_folder(run.id), engine.level1(loaded, workers=1))
+    run = client.start_run(client.upload_study(folder).id)
+    assert jobs.take(place) is not None
+    study, files = podium.load_study(folder), KeptFiles(place.kept_folder(run.id))
+    engine.run(study, workers=1, kept=files)
     expire(place)
+    housekeeping.sweep(place)
     work(place)
     log = [line.text for line in client.log(run.id)]
-    assert log == ["queued", "running", "worker lost; queued", "running again, attempt 2", *PHASES[1:], "done"]
-    level1.keep(place.run_folder(run.id), engine.level1(loaded, workers=1))
-    path = place.run_folder(run.id) / level1.FILE
-    assert level1.kept(path.parent) is not None
+    told = [line for phase in PHASES[:4] for line in (phase, f"{phase}: all of it done by an earlier attempt")]
+    lost = ["worker lost; queued", "running again, attempt 2"]
+    assert log == ["queued", "running", *lost, *told, *PHASES[4:], "done"]
+    assert not place.kept_folder(run.id).exists()
+
+
+def test_level_1_is_known_to_its_version_alone(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Level 1 of another version, or half written, is none."""
+    level1.keep(tmp_path, engine.level1(podium.load_study(folder), workers=1))
+    assert level1.kept(tmp_path) is not None
     monkeypatch.setattr(level1, "__version__", "another")
-    assert level1.kept(path.parent) is None
+    assert level1.kept(tmp_path) is None
     monkeypatch.undo()
+    path = tmp_path / level1.FILE
     path.write_bytes(path.read_bytes()[:1000])
-    assert level1.kept(path.parent) is None
+    assert level1.kept(tmp_path) is None
+
+
+def test_a_disk_that_takes_nothing_more_ends_no_run(
+    visit: Visit, place: Installation, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is done cannot be kept; the results can."""
+    monkeypatch.setattr(kept, "PAUSE_SECONDS", 0.0)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kept, "_write", full)
+    client = visit("ada@example.org")
+    run = client.start_run(client.upload_study(folder).id)
+    work(place)
+    assert client.run(run.id).state == "done"
 
 
 def test_the_same_run_is_offered_and_not_computed_again(visit: Visit, place: Installation, folder: Path) -> None:
@@ -295,7 +320,7 @@ def test_a_run_whose_worker_is_lost_goes_on_in_another_and_ends_once(
     assert not jobs.end(place, lost, "failed")
     done = client.run(run.id)
     assert (done.state, done.attempts) == ("done", 2)
-    assert [path.name for path in place.run_folder(run.id).iterdir()] == [heir.attempt], "and no level 1"
+    assert [path.name for path in place.run_folder(run.id).iterdir()] == [heir.attempt], "and nothing that was kept"
     assert [line.text for line in client.log(run.id)].count("done") == 1
 
 

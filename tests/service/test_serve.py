@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -163,22 +164,32 @@ def test_from_an_empty_folder_to_a_result(server: Server, tmp_path: Path) -> Non
 
 
 def test_a_run_goes_on_after_kill_9_of_everything(server: Server, tmp_path: Path, database_url: str | None) -> None:
-    """Server and worker die in mid-run; the next server finishes it, once, with the result of an uninterrupted one."""
+    """Server and worker die in the midst of level 1; the next server finishes the run, once, from where it was.
+
+    The log says which batches of PODs were there already. A file that the killed worker left half written is passed
+    over. The result is that of an uninterrupted run.
+    """
     with Client(server.url) as client:
         client.set_up("ada@example.org", "Ada", PASSWORD)
-        run = client.start_run(client.make_example("dst-days").id)
-        until(lambda: client.run(run.id).phase == "level 1", "the run computes")
+        run = client.start_run(client.make_example("it-north-200").id)
+        kept = tmp_path / "podium-data" / "runs" / str(run.id) / "kept"
+        until(lambda: any(kept.glob("*.kept")), "some batches are done")
         workers = server.workers()
         server.kill(*workers)
         assert state(tmp_path, database_url) == [("running", 1)]
+        whole = next(kept.glob("*.kept")).read_bytes()
+        (kept / "level-1-half.kept").write_bytes(whole[: len(whole) // 2])
         server.start()
         done = client.wait(run.id, 60)
         assert (done.state, done.attempts) == ("done", 2)
         log = [line.text for line in client.log(run.id)]
         assert (log.count("done"), log.count("level 1")) == (1, 2)
+        assert any(re.fullmatch("level 1: batches 1(-[23])? of 4 done by an earlier attempt", line) for line in log)
+        assert not kept.exists()
         results = client.download_results(run.id, tmp_path / "got")
-    podium.run(podium.load_study(write_example("dst-days", tmp_path / "same")), workers=1).write(tmp_path / "expected")
-    for table in ("steps", "pods", "schedule"):
+    same = podium.load_study(write_example("it-north-200", tmp_path / "same"))
+    podium.run(same, workers=1).write(tmp_path / "expected")
+    for table in ("steps", "pods", "schedule", "bids"):
         got, expected = (pq.read_table(folder / f"{table}.parquet") for folder in (results, tmp_path / "expected"))
         assert got.equals(expected)
 

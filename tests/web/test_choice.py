@@ -25,7 +25,7 @@ CHOICES = st.builds(
     variation_percent=st.integers(0, 50).map(float),
     settlement=st.sampled_from(["market", "retail", "both"]),
     preset=st.sampled_from([NO_RESERVE, "eu-fcr", "it-uvam-2021"]),
-    availability_eur_per_mw_h=st.none() | st.floats(0, 100),
+    availability_eur_per_mw_h=st.floats(0, 100),
     offer_mw=st.none() | st.floats(0.125, 5),
     method=st.sampled_from(["exact", "virtus"]),
     gap_percent=st.integers(0, 100).map(float),
@@ -61,6 +61,14 @@ def test_problems_stand_at_the_fields_of_the_page() -> None:
         "availability_eur_per_mw_h",
         "offer_mw",
     }
+
+
+def test_a_preset_without_a_price_asks_for_one() -> None:
+    """The Italian preset has its own, which stays where none is given."""
+    with pytest.raises(InputError, match="availability_eur_per_mw_h: empty; expected a price"):
+        Choice(preset="eu-fcr").composition()
+    (reserve,) = Choice(preset="it-uvam-2021").composition().market.reserve
+    assert reserve.availability_eur_per_mw_h is None
 
 
 def test_what_the_page_cannot_show_is_kept() -> None:

@@ -130,6 +130,31 @@ def test_registering_makes_an_operator(tab: Page, place: Installation) -> None:
 
 
 @pytest.mark.usefixtures("ada")
+def test_where_mail_is_set_up_the_letter_makes_the_account(tab: Page, letters: test_mail.Letters) -> None:
+    """Signing in fails until the link of the letter was confirmed by a click; it works once."""
+    tab.goto("/register")
+    tab.get_by_label("Name").fill("Bob")
+    tab.get_by_label("E-mail").fill("bob@example.org")
+    tab.get_by_label("New password").fill(NEW)
+    tab.get_by_label("The same again").fill(NEW)
+    tab.get_by_role("button", name="Make the account").click()
+    expect(tab.get_by_role("status")).to_have_text("A letter is under way; its link makes the account.")
+    link = re.search(r"http://[^/]+(/confirm\?token=\S+)", test_mail.received(letters, 1)[2])
+    assert link is not None
+    tab.goto("/sign-in")
+    sign_in(tab, "bob@example.org", NEW)
+    expect(tab.get_by_role("alert")).to_have_text("E-mail or password is wrong.")
+    tab.goto(link[1])
+    tab.get_by_role("button", name="Confirm").click()
+    expect(tab).to_have_url(at("/sign-in"))
+    sign_in(tab, "bob@example.org", NEW)
+    expect(tab).to_have_url(at("/"))
+    tab.goto(link[1])
+    tab.get_by_role("button", name="Confirm").click()
+    expect(tab.get_by_role("alert")).to_have_text("This link is no longer valid; register again, or sign in.")
+
+
+@pytest.mark.usefixtures("ada")
 def test_registration_that_is_off_is_not_offered(tab: Page, place: Installation) -> None:
     object.__setattr__(place.settings, "registration", False)
     tab.goto("/sign-in")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -21,7 +22,7 @@ from podium.web.app import page_policy
 from web.conftest import PASSWORD, SignedIn, at
 
 #: Pages for visitors who have not signed in; all others must send them away.
-OPEN = {"/setup", "/sign-in", "/register", "/reset-password"}
+OPEN = {"/setup", "/sign-in", "/register", "/confirm", "/reset-password"}
 
 
 def pages() -> list[str]:
@@ -196,3 +197,10 @@ def test_a_page_keeps_no_rights_that_its_user_lost(signed_in: SignedIn, place: I
     expect(tab.get_by_text("This takes the role admin.").first).to_be_visible()
     with place.database.reading() as session:
         assert all(user.active for user in accounts.users(session))
+
+
+def test_no_text_of_a_user_becomes_code(repository: Path) -> None:
+    """NiceGUI runs a line of props whose key begins with a colon as JavaScript: texts go into `props[...]` instead."""
+    sources = sorted((repository / "src/podium/web").rglob("*.py"))
+    assert len(sources) > 15
+    assert [path.name for path in sources if re.search(r"\.props\(\s*f[\"']", path.read_text(encoding="utf-8"))] == []

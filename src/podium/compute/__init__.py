@@ -4,6 +4,8 @@ Work comes in parts that do not depend on each other or on the number of workers
 sends parts out and forgets them; a `Team` leaves them with the workers, to be asked again and again.
 """
 
+from podium.compute.fingerprint import fingerprint
+from podium.compute.kept import Kept, KeptFiles
 from podium.compute.lost import ClusterLostError, WorkerLostError
 from podium.compute.parts import Progress, each, silent
 from podium.compute.team import Team, team_of
@@ -11,6 +13,8 @@ from podium.compute.where import Where, Workers, available_workers
 
 __all__ = [
     "ClusterLostError",
+    "Kept",
+    "KeptFiles",
     "Progress",
     "Team",
     "Where",
@@ -18,6 +22,7 @@ __all__ = [
     "Workers",
     "available_workers",
     "each",
+    "fingerprint",
     "silent",
     "team_of",
 ]

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter, process_time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from podium.compute import Progress, Workers, each, silent
+from podium.compute import Kept, Progress, Workers, each, fingerprint, silent
 from podium.flex.exact import Schedule
 from podium.flex.exclusive import DEFAULT, Limits
 from podium.flex.solve import CONTRADICTION, Solution, net_power, solve
@@ -21,6 +21,7 @@ from podium.local.band import band
 from podium.local.conflict import reason
 from podium.local.problems import LocalProblem, posed
 from podium.portfolio import Meter, Portfolio
+from podium.version import __version__
 
 Ints = NDArray[np.int64]
 
@@ -28,6 +29,8 @@ Done = TypeVar("Done")
 
 #: PODs per part.
 PART_PODS = 64
+#: Its name where parts are kept.
+PHASE = "level 1"
 #: Least and greatest energy of PODs that would need integers are found within this share, or as far as this time goes.
 BOUND_GAP = 2e-3
 BOUND_SECONDS = 1.0
@@ -100,15 +103,19 @@ def optimise_local(
     limits: Limits = DEFAULT,
     workers: Workers = None,
     progress: Progress = silent,
+    kept: Kept | None = None,
 ) -> LocalResult:
     """Baseline, least and greatest energy, and band of every POD alone.
 
     `market_eur_per_kwh`, (step,) or (2, step) for buying and selling, is the tariff of PODs that have none. `progress`
-    is told how many PODs are done. Raises InputError where a POD has no tariff at all.
+    is told how many PODs are done. Parts of the portfolio that `kept` knows from earlier are taken from there, times
+    included, the others kept there as they are done. Raises InputError where a POD has no tariff at all.
     """
-    work = partial(_local_part, market=_row(market_eur_per_kwh), sustain_hours=sustain_hours, limits=limits)
+    market = _row(market_eur_per_kwh)
+    work = partial(_local_part, market=market, sustain_hours=sustain_hours, limits=limits)
+    keeping = None if kept is None else _Keeping(kept, (market, sustain_hours, limits))
     begun = perf_counter()
-    parts = _over_parts(work, portfolio, workers, progress)
+    parts = _over_parts(work, portfolio, workers, progress, keeping)
     joined = _joined([part[0] for part in parts])
     return LocalResult(
         baseline=joined,
@@ -140,15 +147,44 @@ def _row(price: ArrayLike | None) -> Floats | None:
 
 
 def _over_parts(
-    work: Callable[[Portfolio], Done], portfolio: Portfolio, workers: Workers, progress: Progress
+    work: Callable[[Portfolio], Done],
+    portfolio: Portfolio,
+    workers: Workers,
+    progress: Progress,
+    keeping: _Keeping | None = None,
 ) -> list[Done]:
     starts = range(0, len(portfolio), PART_PODS)
     parts = [partial(portfolio.part, first, min(first + PART_PODS, len(portfolio))) for first in starts]
-    done: dict[int, Done] = {}
-    for number, result in each(work, parts, workers):
+    done: dict[int, Done] = {} if keeping is None else keeping.known(parts)
+    progress(sum(_size(portfolio, number) for number in done))
+    missing = [number for number in range(len(parts)) if number not in done]
+    for place, result in each(work, [parts[number] for number in missing], workers):
+        number = missing[place]
         done[number] = result
-        progress(min(PART_PODS, len(portfolio) - number * PART_PODS))
+        if keeping is not None:
+            keeping.keep(number, result)
+        progress(_size(portfolio, number))
     return [done[number] for number in range(len(parts))]
+
+
+def _size(portfolio: Portfolio, number: int) -> int:
+    """PODs of a part."""
+    return min(PART_PODS, len(portfolio) - number * PART_PODS)
+
+
+class _Keeping:
+    """Keeps parts by what decides their result: its PODs, the facts that hold for all, and the version."""
+
+    def __init__(self, kept: Kept, facts: tuple[object, ...]) -> None:
+        self._kept, self._facts = kept, facts
+        self._keys: list[str] = []
+
+    def known(self, parts: Sequence[Callable[[], Portfolio]]) -> dict[int, Any]:
+        self._keys = [fingerprint(__version__, PHASE, self._facts, part()) for part in parts]
+        return self._kept.known(PHASE, self._keys)
+
+    def keep(self, number: int, done: object) -> None:
+        self._kept.keep(PHASE, self._keys[number], done)
 
 
 def _local_part(

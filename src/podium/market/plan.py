@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.compute import Progress, Workers, silent
+from podium.compute import Kept, Progress, Workers, silent
 from podium.dispatch import Backing
 from podium.errors import InputError, Problem
 from podium.flex.exact import Schedule
@@ -157,8 +157,10 @@ def optimise_portfolio(
     return _coupled(study, local, task, found, perf_counter() - begun, wanted)
 
 
-def local_of(study: Study, workers: Workers = None, progress: Progress = silent) -> LocalResult:
-    """Level 1 of a study."""
+def local_of(
+    study: Study, workers: Workers = None, progress: Progress = silent, kept: Kept | None = None
+) -> LocalResult:
+    """Level 1 of a study; `kept` as of `optimise_local`."""
     options = study.options
     return optimise_local(
         study.portfolio,
@@ -167,6 +169,7 @@ def local_of(study: Study, workers: Workers = None, progress: Progress = silent)
         limits=Limits(options.time_limit_seconds, options.mip_gap),
         workers=workers,
         progress=progress,
+        kept=kept,
     )
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.types import ASGIApp
 
 from podium.errors import InputError, Problem
-from podium.service import accounts
+from podium.service import accounts, backup
+from podium.service import restore as restoring
 from podium.service.accounts import Email, Name, Password, Role
-from podium.service.installation import Installation, opened
+from podium.service.installation import Installation, found, opened
 from podium.service.settings import Settings
+
+#: In place of a file's name: standard output or input.
+PIPE = Path("-")
 
 
 def serve(settings: Settings, create: Callable[[Installation], ASGIApp]) -> None:
@@ -81,6 +86,23 @@ def list_users(place: Installation) -> list[dict[str, Any]]:
     with place.database.reading() as session:
         found = accounts.users(session)
     return [{"email": user.email, "name": user.name, "role": user.role, "active": user.active} for user in found]
+
+
+def back_up(settings: Settings, target: Path) -> str:
+    """Write a backup, to the standard output where `target` is `-`; says what is in it."""
+    with found(settings) as place:
+        return _counted(backup.back_up(place, sys.stdout.buffer if target == PIPE else target))
+
+
+def restore(settings: Settings, source: Path) -> str:
+    """Make a service of a backup, from the standard input where `source` is `-`; says what is in it."""
+    return _counted(restoring.restore(settings, sys.stdin.buffer if source == PIPE else source))
+
+
+def _counted(manifest: backup.Manifest) -> str:
+    names = {"user_account": "users", "study": "studies", "run": "runs"}
+    counts = ", ".join(f"{manifest.rows[table]:,} {word}" for table, word in names.items())
+    return f"{counts}, as of {manifest.made_at}"
 
 
 def role_of(word: str) -> Role:

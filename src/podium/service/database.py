@@ -11,6 +11,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -72,11 +74,29 @@ def database_url(data: Path, given: str | None) -> str:
 
 def migrations(connection: Connection) -> Config:
     """Alembic's view of the folder of migrations."""
+    config = _config()
+    config.attributes["connection"] = connection
+    return config
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
     return config
+
+
+def revision(connection: Connection) -> str | None:
+    """Which migration the tables are at; None where there are none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str:
+    """The last migration of this version."""
+    found = ScriptDirectory.from_config(_config()).get_current_head()
+    if found is None:
+        raise AssertionError("this version has migrations")
+    return found
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

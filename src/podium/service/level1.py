@@ -1,4 +1,4 @@
-"""Level 1 of a run, kept: so that a run whose worker is lost goes on behind it, and others start from it."""
+"""Level 1 of a run of kind `local`, kept: so that runs of kind `portfolio` start from it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,3 @@ def kept(folder: Path) -> LocalResult | None:
         _log.warning("the level 1 that was kept cannot be read")
         return None
     return local if version == __version__ and isinstance(local, LocalResult) else None
-
-
-def drop(folder: Path) -> None:
-    """Delete what was kept."""
-    (folder / FILE).unlink(missing_ok=True)

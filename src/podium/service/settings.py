@@ -1,8 +1,9 @@
-"""How the service is set up: every limit and switch, from environment variables that begin with PODIUM_."""
+"""How the service is set up: every limit and switch, from environment variables that begin with PODIUM_, or files."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -18,12 +19,20 @@ from pydantic import (
     SecretStr,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from podium.compute import available_workers
 from podium.errors import InputError, Problem
 from podium.study import Limits as StudyLimits
 
+#: Variable that names a folder of files that each hold a setting, as Docker and systemd hand over secrets.
+SECRETS = "PODIUM_SECRETS"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -47,7 +56,7 @@ class Upload(BaseModel):
 
 
 class Mail(BaseModel):
-    """The mail server by which passwords are reset."""
+    """The mail server by which addresses are confirmed and passwords reset."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -65,11 +74,23 @@ class Mail(BaseModel):
     """Address that letters come from."""
 
 
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
 class Settings(BaseSettings):
     """Settings of server and workers. Nested ones are joined by two underscores: PODIUM_UPLOAD__BYTES_MAX."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PODIUM_", env_nested_delimiter="__", frozen=True, extra="forbid", use_attribute_docstrings=True
+        env_prefix="PODIUM_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
     )
 
     data: Path = Path("podium-data")
@@ -119,13 +140,31 @@ class Settings(BaseSettings):
     upload: Upload = Upload()
     """What an upload may hold."""
     mail: Mail | None = None
-    """The mail server; without one, passwords are reset by `podium user passwd`."""
+    """The mail server; without one, addresses are not confirmed, and `podium user passwd` replaces lost passwords."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given goes first, then the environment, then files, nested settings among them."""
+        del settings_cls, dotenv_settings
+        files = NestedSecretsSettingsSource(file_secret_settings, secrets_dir_missing="error")
+        return init_settings, env_settings, files
 
     @classmethod
     def read(cls, **given: object) -> Self:
-        """The settings of the environment, with those given instead; raises InputError with everything wrong."""
+        """The settings of environment and files, with those given instead; raises InputError with everything wrong."""
+        folder = os.environ.get(SECRETS) or None
         try:
-            return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+            known = {name: value for name, value in given.items() if value is not None}
+            return cls(_secrets_dir=folder, **known)  # type: ignore[arg-type]
+        except SettingsError as error:
+            raise InputError(Problem(SECRETS, repr(folder), f"a folder of files that hold settings: {error}")) from None
         except ValidationError as error:
             raise InputError(
                 Problem(
@@ -149,11 +188,9 @@ class Settings(BaseSettings):
 
     @cached_property
     def local_only(self) -> bool:
-        """True where only this machine can reach the server."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        """True where only this machine can reach the server, not even through a proxy."""
+        names = {self.host, urlsplit(self.url).hostname or ""}
+        return all(name == "localhost" or _is_loopback(name) for name in names)
 
     @property
     def hosts(self) -> list[str]:

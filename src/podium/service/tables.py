@@ -100,6 +100,18 @@ class PasswordReset(Base):
     expires_at: Mapped[datetime]
 
 
+class Registration(Base):
+    """Somebody who wants an account, until the address is confirmed, by the digest of the letter's token."""
+
+    __tablename__ = "registration"
+
+    digest: Mapped[str] = mapped_column(String(DIGEST), primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str] = mapped_column(String(300))
+    expires_at: Mapped[datetime]
+
+
 class Failure(Base):
     """A failed login, by the digest of account or address."""
 

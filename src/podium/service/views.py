@@ -89,6 +89,12 @@ class PasswordByToken(Request):
     password: NewPassword
 
 
+class Confirmation(Request):
+    """The token of the letter that confirms an address."""
+
+    token: Token
+
+
 class UserView(Answer):
     """A user."""
 
@@ -118,7 +124,7 @@ class SetupView(Answer):
     code_needed: bool
     registration: bool
     mail: bool
-    """Whether passwords can be reset by e-mail."""
+    """Whether lost passwords are replaced, and new addresses confirmed, by e-mail."""
 
 
 class NewToken(Request):

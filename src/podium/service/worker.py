@@ -12,18 +12,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from podium import engine, load_study
-from podium.compute import Progress
+from podium.compute import KeptFiles, Progress
 from podium.engine import Result
 from podium.errors import InputError, Problem
 from podium.market.coordination import Round
 from podium.service import jobs, level1
-from podium.service.installation import Installation, opened
+from podium.service.installation import KEPT, Installation, opened
 from podium.service.jobs import Job
 from podium.service.logs import RUN, log_as_json
 from podium.service.problems import details, told
@@ -88,14 +89,14 @@ def compute(place: Installation, job: Job) -> None:
         ended = _computed(place, job, folder)
         over.set()
         _log.info("done" if ended else "computed for nothing: another worker has the run")
-        if not ended:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(place.kept_folder(job.run) if ended else folder, ignore_errors=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the end of this run and not of the worker
         over.set()
         _log.exception("failed")
         shutil.rmtree(folder, ignore_errors=True)
         problem = told(error)
-        _until_done(lambda: jobs.end(place, job, "failed", problem=problem))
+        if _until_done(lambda: jobs.end(place, job, "failed", problem=problem)):
+            shutil.rmtree(place.kept_folder(job.run), ignore_errors=True)
 
 
 def _computed(place: Installation, job: Job, folder: Path) -> bool:
@@ -104,27 +105,32 @@ def _computed(place: Installation, job: Job, folder: Path) -> bool:
     result = _result(place, job, study, teller)
     result.write(folder, teller)
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    ended = _until_done(lambda: jobs.end(place, job, "done", summary=summary))
-    if ended and job.kind != "local":
-        level1.drop(place.run_folder(job.run))
-    return ended
+    return _until_done(lambda: jobs.end(place, job, "done", summary=summary))
 
 
 def _result(place: Installation, job: Job, study: Study, phase: Teller) -> Result:
-    """What the kind of run asks for. Level 1 is kept once it is known, and taken where it was kept."""
-    workers = place.settings.cores_per_run
+    """What the kind of run asks for. What is done is kept, and taken from where an earlier attempt was ended."""
+    workers, kept = place.settings.cores_per_run, _Kept(place.kept_folder(job.run), phase.kept)
     if job.kind == "portfolio":
         local = None if job.local_run is None else level1.kept(place.run_folder(job.local_run))
         if local is None:
             raise InputError(Problem("local_run", "its level 1 is gone, or of another version", "a new local run"))
-        return engine.run(study, workers=workers, phase=phase, local=local, told=phase.round)
-    local = level1.kept(place.run_folder(job.run))
-    if local is None:
-        local = engine.level1(study, workers=workers, phase=phase)
-        level1.keep(place.run_folder(job.run), local)
+        return engine.run(study, workers=workers, phase=phase, local=local, told=phase.round, kept=kept)
     if job.kind == "local":
+        local = engine.level1(study, workers=workers, phase=phase, kept=kept)
+        level1.keep(place.run_folder(job.run), local)
         return engine.level1_result(study, local, phase=phase)
-    return engine.run(study, workers=workers, phase=phase, local=local, told=phase.round)
+    return engine.run(study, workers=workers, phase=phase, told=phase.round, kept=kept)
+
+
+class _Kept(KeptFiles):
+    """A disk that takes nothing more to be kept is no reason to end a run; the results will tell."""
+
+    def keep(self, phase: str, key: str, done: Any) -> None:
+        try:
+            super().keep(phase, key, done)
+        except OSError:
+            _log.exception("what is done could not be kept")
 
 
 def with_options(study: Study, job: Job) -> Study:
@@ -160,6 +166,11 @@ class Teller:
         self.done = 0
         self._tell([("round", round_text(done))])
 
+    def kept(self, phase: str, numbers: Sequence[int], count: int) -> None:
+        """What an earlier attempt did is not done again."""
+        what = f"batches {ranges(numbers)} of {count}" if count > 1 else "all of it"
+        self._tell([("kept", f"{phase}: {what} done by an earlier attempt")])
+
     def _advanced(self, pods: int) -> None:
         self.done += pods
         if time.monotonic() - self.told_at > _TELL_SECONDS:
@@ -171,6 +182,21 @@ class Teller:
             jobs.tell(self.place, self.job, self.phase, self.done, lines)
         except Exception:  # noqa: BLE001 - progress that nobody hears of is no reason to end a run
             _log.exception("progress could not be written")
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Rising numbers from 0 in words that count from 1.
+
+    >>> ranges([0, 1, 2, 5])
+    '1-3, 6'
+    """
+    words: list[list[int]] = []
+    for number in numbers:
+        if words and words[-1][-1] == number:
+            words[-1] = [words[-1][0], number + 1]
+        else:
+            words.append([number + 1])
+    return ", ".join("-".join(map(str, word)) for word in words)
 
 
 def _watch(place: Installation, job: Job, over: threading.Event) -> None:
@@ -188,12 +214,13 @@ def _watch(place: Installation, job: Job, over: threading.Event) -> None:
             return
         too_much = beyond_limits(place.settings, time.monotonic() - begun)
         if too_much is not None:
-            jobs.end(place, job, "failed", problem=details(422, "limit", too_much))
+            ended = jobs.end(place, job, "failed", problem=details(422, "limit", too_much))
         elif not kept:
-            jobs.end(place, job, "cancelled")
+            ended = jobs.end(place, job, "cancelled")
         if too_much is not None or not kept:
             _log.warning("ended: %s", too_much or "cancelled, or given to another worker")
-            shutil.rmtree(place.run_folder(job.run) / job.attempt, ignore_errors=True)
+            for folder in (job.attempt, *((KEPT,) if ended else ())):
+                shutil.rmtree(place.run_folder(job.run) / folder, ignore_errors=True)
             end_group()
 
 

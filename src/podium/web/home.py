@@ -25,11 +25,11 @@ async def home(visitor: Visitor) -> None:
     latest = await visitor.query(lambda session, caller: runs.runs_of(session, caller, None, 0, _SHOWN))
     with shell.frame(visitor, "Home", active="home", lead=_lead(visitor, own, latest)):
         if visitor.may(Role.operator):
-            with tag("div", "pd-grid"):
+            with tag("div", "pd-grid pd-narrow"):
                 _demo_card(visitor, first=not latest)
                 _card("Configure a portfolio", "Choose plants, a date and a market.", "Configure", "/configure")
                 _card("Use a study of your own", "A zip archive, or study.yaml and its tables.", "Upload", "/studies")
-        with tag("div", "pd-two"):
+        with tag("div", "pd-two pd-wide"):
             with parts.panel("Latest runs", flush=True) as more:
                 _all(more, "All runs", "/runs", shown=bool(latest))
                 run_table(latest, {study.id: study.name for study in own})
@@ -60,8 +60,8 @@ def _demo_card(visitor: Visitor, first: bool) -> None:
     with tag("section", "pd-card pd-stack"):
         words("h2", "Run the demo study")
         words("p", "200 PODs in Northern Italy on a real day: optimised and checked within a minute.", "pd-muted")
+        told = words("p", "", "pd-muted pd-small pd-told", role="status")
         button = ui.button("Run the demo study", on_click=run).classes("pd-start" if first else "pd-start pd-quiet")
-        told = words("p", "", "pd-muted pd-small", role="status")
 
 
 def run_demo(place: Installation, caller: Caller) -> RunView:

@@ -9,18 +9,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Response
 
-from podium.service import accounts
+from podium.service import accounts, registration
 from podium.service.access import COOKIE_NAME, Address, Admin, Anyone, Place, csrf_token, own_page
 from podium.service.accounts import Caller, Role, caller_of
 from podium.service.installation import Installation
 from podium.service.mail import send
-from podium.service.passwords import fits
+from podium.service.passwords import fits, hashed
 from podium.service.problems import ConflictError, ForbiddenError, NotSetUpError
 from podium.service.routes import API
 from podium.service.tables import User
 from podium.service.throttle import count_try, forgive
 from podium.service.views import (
     Accepted,
+    Confirmation,
     Credentials,
     FirstUser,
     NewToken,
@@ -93,17 +94,38 @@ def set_up(first: FirstUser, place: Place, address: Address, response: Response)
 
 
 @router.post("/register", status_code=HTTPStatus.ACCEPTED, tags=["session"])
-def register(wish: NewUser, place: Place, address: Address) -> Accepted:
-    """Make an account. The answer does not tell whether the address has one already."""
-    if not place.settings.registration:
-        raise ForbiddenError("registration is switched off; ask an admin")
+def register(wish: NewUser, place: Place, address: Address, later: BackgroundTasks) -> Accepted:
+    """Make an account. The answer does not tell whether the address has one already.
+
+    Where the server sends mail, a letter must be confirmed first (`POST /register/confirm`); who owns an address that
+    has an account hears of it.
+    """
+    _ensure_registration(place)
     with place.database.reading() as session:
         if not accounts.is_set_up(session):
             raise ConflictError("the first admin must be made first")
     count_try(place, f"register {wish.email}", address)
+    if place.settings.mail is not None:
+        password_hash = hashed(wish.password.get_secret_value())
+        later.add_task(registration.invite, place, wish.email, wish.name, password_hash)
+        return Accepted(detail="A letter is under way; its link makes the account.")
     with suppress(ConflictError):
         accounts.add_user(place, wish.email, wish.name, wish.password.get_secret_value(), Role.operator)
     return Accepted(detail="If the address had no account, it has one now: sign in.")
+
+
+@router.post("/register/confirm", status_code=HTTPStatus.NO_CONTENT, tags=["session"])
+def confirm_registration(given: Confirmation, place: Place, address: Address) -> None:
+    """Make the account by the token of the letter, once; then one can sign in."""
+    _ensure_registration(place)
+    counted = count_try(place, f"confirm by token {address}", address)
+    registration.confirm(place, given.token)
+    forgive(place, counted)
+
+
+def _ensure_registration(place: Installation) -> None:
+    if not place.settings.registration:
+        raise ForbiddenError("registration is switched off; ask an admin")
 
 
 @router.post("/session", tags=["session"])

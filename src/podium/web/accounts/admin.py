@@ -58,7 +58,7 @@ class _Queue:
         self.box.clear()
         with self.box:
             with parts.stats():
-                parts.stat("Running", figures.count(queue.running), f"of {queue.workers} at once on this server")
+                parts.stat("Running", figures.count(queue.running), _workers(queue.workers))
                 parts.stat("Waiting", figures.count(queue.queued))
             if queue.users:
                 with parts.listing("Runs of users", "User", "Running", "Waiting"):
@@ -67,6 +67,10 @@ class _Queue:
                             words("td", email, "pd-break")
                             words("td", figures.count(counts.get("running", 0)))
                             words("td", figures.count(counts.get("queued", 0)))
+
+
+def _workers(count: int) -> str:
+    return f"at most {figures.count(count)} at once on this server" if count else "computed by workers elsewhere"
 
 
 class _Users:
@@ -146,7 +150,7 @@ def _setting_rows(prefix: str, group: BaseModel) -> None:
             continue
         with tag("tr"):
             words("td", prefix + name.upper(), "pd-mono")
-            words("td", shown(name, value), "pd-num")
+            words("td", shown(name, value), "pd-break")
             words("td", known.description or "", "pd-muted")
 
 

@@ -78,6 +78,17 @@ async def register(request: Request) -> Response | None:
     return None
 
 
+@open_page("/confirm", title="Confirm your address")
+async def confirm(request: Request) -> Response | None:
+    """Make the account that a letter is about, at a click: mail programs open links by themselves."""
+    token = request.query_params.get("token", "")
+    with door("Confirm your address", "Then there is an account, with the name and password that you gave."):
+        with Form("POST", "/register/confirm", button="Confirm", label="Confirmation", then="/sign-in"):
+            tag("input", type="hidden", name="token", value=token)
+        link("Register again", "/register", "pd-small")
+    return None
+
+
 @open_page("/reset-password", title="New password")
 async def reset_password(request: Request) -> Response | None:
     """Ask for a letter; with its token, set a new password."""

@@ -52,6 +52,8 @@ def _password(visitor: Visitor) -> None:
         csrf=visitor.csrf,
         done="The password is changed, and all other sessions are over.",
     ):
+        # Nameless, so that it is not sent: password managers ask whose password it is.
+        tag("input", type="text", autocomplete="username", value=visitor.caller.email, hidden="")
         parts.form_field("old", "Old password", "password", autocomplete="current-password")
         new_password("new")
 

@@ -9,6 +9,7 @@ from typing import Any
 from podium.errors import InputError, Problem
 from podium.study.catalogue import Installed, catalogue
 from podium.study.composition import Composition, composition_of
+from podium.study.presets import presets
 
 NO_RESERVE, AS_SAVED = "", "(as saved)"
 """Choices of the reserve market beside the presets: none, and terms that the page cannot show."""
@@ -57,13 +58,27 @@ class Choice:
 
     def composition(self) -> Composition:
         """What is chosen. Raises InputError, each problem at the name of its field."""
+        problems: list[Problem] = []
+        if self._lacks_price:
+            expected = "a price, EUR/MW/h; the preset has none"
+            problems.append(Problem("availability_eur_per_mw_h", "empty", expected))
         try:
-            return composition_of(self._content())
+            found = composition_of(self._content())
         except InputError as error:
-            raise InputError(
+            problems += [
                 Problem(_FIELDS.get(problem.where, problem.where), problem.value, problem.expected)
                 for problem in error.problems
-            ) from None
+            ]
+        if problems:
+            raise InputError(problems)
+        return found
+
+    @property
+    def _lacks_price(self) -> bool:
+        """Whether a preset is chosen of which a product has no price of its own, and none is given."""
+        products = presets()[self.preset].products.values() if self.preset in presets() else ()
+        unpriced = any(product.availability_eur_per_mw_h is None for product in products)
+        return unpriced and self.availability_eur_per_mw_h is None
 
     def _content(self) -> dict[str, Any]:
         kept = {key: value for key, value in self.rest.items() if key not in ("market", "options")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from nicegui import ui
@@ -120,9 +122,17 @@ class _Step:
         change = ConfigurationChange(name=name, composition=composition)
         return await self.visitor.change(lambda place, caller: configurations.change(place, caller, kept.id, change))
 
-    async def _save(self, *, new: bool = False) -> None:
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Errors beside their fields, of which the first comes into sight."""
         self.told.clear()
         with parts.refusals(self.fields, self.told):
+            yield
+        if any(found.error for found in self.fields.values()):
+            ui.run_javascript("document.querySelector('.q-field--error')?.scrollIntoView({block: 'center'})")
+
+    async def _save(self, *, new: bool = False) -> None:
+        with self._refusals():
             saved = await self._keep(new=new)
             if self.kept is None or new:
                 ui.navigate.to(f"/configure/{saved.id}")
@@ -133,8 +143,7 @@ class _Step:
         await self._save(new=True)
 
     async def _go_on(self) -> None:
-        self.told.clear()
-        with parts.refusals(self.fields, self.told):
+        with self._refusals():
             self.chosen.composition().templates()
             saved = await self._keep()
             ui.navigate.to(f"/configure/{saved.id}/profiles")
@@ -144,7 +153,7 @@ class _Step:
             for name, what in EXAMPLES.items():
                 with tag("section", "pd-card pd-stack"):
                     words("h2", name)
-                    words("p", what, "pd-muted")
+                    words("p", what.replace("`", ""), "pd-muted")
                     self._example_button(name)
 
     def _example_button(self, name: str) -> None:

@@ -72,7 +72,7 @@ def _market(chosen: Choice) -> dict[str, Field]:
     preset = ui.select(choices, label="Reserve", value=chosen.preset)
     with tag("div", "pd-pair") as terms:
         availability = ui.number("Price, EUR/MW/h", min=0)
-        offer = ui.number("Offers from and in steps of, MW", min=0)
+        offer = ui.number("Offers in steps of, MW", min=0)
     terms.bind_visibility_from(preset, "value", backward=lambda value: value not in (NO_RESERVE, AS_SAVED))
     note = words("p", "", "pd-hint")
     note.bind_text_from(preset, "value", backward=lambda name: presets()[name].note if name in presets() else "")

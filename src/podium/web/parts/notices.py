@@ -61,7 +61,7 @@ def problems(found: InputError | Sequence[Where]) -> ui.element:
     rows = found.problems if isinstance(found, InputError) else found
     with tag("div", "pd-problems", role="alert") as box:
         words("div", counted(len(rows), "problem"), "pd-problems-head")
-        with listing("Problems", "Where", "What stands there", "Expected"):
+        with listing("Problems", "Where", "Given", "Expected"):
             for row in rows:
                 with tag("tr"):
                     words("td", row.where, "pd-mono pd-break")
@@ -73,6 +73,7 @@ def problems(found: InputError | Sequence[Where]) -> ui.element:
 async def confirm(title: str, text: str, action: str, *, danger: bool = True) -> bool:
     """Ask before something is done; True where the answer is `action`."""
     with ui.dialog(value=True) as dialog, ui.card():
+        dialog.props["aria-label"] = title
         words("h2", title)
         words("p", text)
         with tag("div", "pd-row").style("justify-content: flex-end"):

@@ -49,7 +49,6 @@ const podium = (() => {
 
   function showErrors(form, content) {
     let rest = content.problems && content.problems.length ? [] : [content.detail || "Something went wrong."];
-    let first = null;
     for (const problem of content.problems || []) {
       const name = problem.where.split(".").pop();
       const input = form.elements[name];
@@ -58,11 +57,11 @@ const podium = (() => {
       else {
         place.textContent = input.dataset.expected || sentence(problem.expected);
         input.setAttribute("aria-invalid", "true");
-        first = first || input;
       }
     }
     const all = form.querySelector("[data-error-of='']");
     if (all) all.textContent = rest.map(sentence).join(" ");
+    const first = form.querySelector("[aria-invalid]");
     if (first) first.focus();
   }
 
