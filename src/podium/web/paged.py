@@ -58,7 +58,8 @@ class Paged:
                 row_key=_KEY,
                 pagination={"rowsPerPage": page_size, "page": 1, "sortBy": sort or None, "descending": descending},
             ).classes("pd-data")
-            self.shown.props(f":rows-per-page-options='{list(_SIZES)}'").props["aria-label"] = label
+            self.shown.props["rows-per-page-options"] = list(_SIZES)
+            self.shown.props["aria-label"] = label
             self.shown.add_slot("body-cell", _CELL)
             for number, column in enumerate(columns, 1):  # podium.css writes them before the cells on phones
                 self.shown.style[f"--title-{number}"] = json.dumps(column.label, ensure_ascii=False)
@@ -67,15 +68,14 @@ class Paged:
         self.refresh()
 
     def _search(self, label: str) -> None:
-        ui.input(placeholder="Search", on_change=lambda event: self._found(str(event.value or ""))).props(
-            f'debounce=300 clearable aria-label="Search in {label}"'
-        ).classes("pd-paged-search")
+        """A line to search by, and a choice where there is one."""
+        line = ui.input(placeholder="Search", on_change=lambda event: self._found(str(event.value or "")))
+        line.props("debounce=300 clearable").classes("pd-paged-search").props["aria-label"] = f"Search in {label}"
         values = sorted(str(value) for value in self.frame[self.choices].unique()) if self.choices else []
         if len(values) > 1:
             options = {"": f"Every {self.choices}"} | {value: value for value in values}
-            ui.select(options, value="", on_change=lambda event: self._chosen(str(event.value))).props(
-                f'aria-label="{self.choices}"'
-            )
+            choice = ui.select(options, value="", on_change=lambda event: self._chosen(str(event.value)))
+            choice.props["aria-label"] = self.choices
 
     def _found(self, text: str) -> None:
         self.text = text.strip().lower()
