@@ -67,8 +67,9 @@ class _Saved:
                 with tag("span", "pd-muted pd-small"):
                     parts.when(kept.changed_at)
             with tag("div", "pd-row"):
-                ui.button("Rename", on_click=rename).props(f'flat dense aria-label="Rename {kept.name}"')
-                ui.button("Delete", on_click=delete).props(f'flat dense aria-label="Delete {kept.name}"')
+                for action, does in (("Rename", rename), ("Delete", delete)):
+                    button = ui.button(action, on_click=does).props("flat dense")
+                    button.props["aria-label"] = f"{action} {kept.name}"
 
     async def _changed(self, kept: ConfigurationView) -> None:
         if kept.id == self.current:

@@ -165,7 +165,7 @@ class _Step:
             button.enable()
 
         button = ui.button("Use this example", on_click=use).classes("pd-quiet pd-start")
-        button.props(f'aria-label="Use the example {name}"')
+        button.props["aria-label"] = f"Use the example {name}"
 
     def _upload(self) -> None:
         with parts.panel("Upload a study"):
