@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from podium.horizon import Horizon
 from podium.market.coordination import Round
+from podium.report.clock import LocalClock
 from podium.report.files import read_results
 from podium.report.sold import read_sold
 from podium.service.pods import Room
@@ -20,6 +22,7 @@ from podium.web.charts import Band, Stack, TimeAxis
 from podium.web.paged import chosen_rows
 from podium.web.runs import comparing, market_charts, pod_charts, portfolio_charts
 from podium.web.runs.pod_table import pod_address, pod_rows
+from podium.web.runs.sales import span_text
 from podium.web.runs.watching import progress_text
 from unit.synthetic_results import Case, write_results
 
@@ -176,3 +179,19 @@ def test_a_store_is_drawn_within_its_limits_and_a_boiler_beside_its_chp() -> Non
     level = pod_charts.device_level(device, room, axis)
     assert level is not None
     assert (level.title, level.y.title) == ("c: heat stored", "Heat stored")
+
+
+@pytest.mark.parametrize(
+    ("start", "minutes", "text"),
+    [
+        ("2018-10-28T02:45+02:00", 15, "02:45–03:00 CEST"),
+        ("2018-10-28T02:00+01:00", 15, "02:00–02:15 CET"),
+        ("2018-10-28T00:00+02:00", 300, "00:00–04:00 CEST"),
+        ("2018-10-28T23:45+01:00", 15, "23:45–24:00 CET"),
+    ],
+)
+def test_spans_follow_the_wall_clock_where_it_changes(start: str, minutes: int, text: str) -> None:
+    """A short span ends by the clock of its start; a block of five hours that night is one from 0 to 4."""
+    clock = LocalClock(pd.DatetimeIndex(Horizon.days("2018-10-28", 1, 15, "Europe/Rome").times), 15)
+    first = pd.Timestamp(start)
+    assert span_text(clock, first, first + pd.Timedelta(minutes=minutes)) == text

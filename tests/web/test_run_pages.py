@@ -330,5 +330,6 @@ def test_pages_fit_their_width(signed_in: SignedIn, place: Installation, tmp_pat
         expect(tab.get_by_role("heading", level=1)).to_be_visible()
         for name in tab.get_by_role("tab").all_inner_texts():
             tab.get_by_role("tab", name=name, exact=True).click()
+            expect(tab.get_by_role("tabpanel").locator("*").first).to_be_attached()
             assert tab.evaluate("document.documentElement.scrollWidth") <= width, (page, name)
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, page

@@ -24,13 +24,11 @@ def pod_address(run: UUID, pod: str) -> str:
 def pod_rows(results: Results, *, planned: bool) -> pd.DataFrame:
     """The PODs of a run as the table shows them."""
     rows = results.pods.copy()
-    rows["composition"] = [composition_text(str(text)) for text in rows["composition"]]
-    rows["result"] = [
-        str(row.message) if row.message else str(row.status) for row in rows[["message", "status"]].itertuples()
-    ]
-    rows["label"] = [
-        pod if not name or name == pod else f"{pod} · {name}" for pod, name in rows[["pod", "name"]].values
-    ]
+    pod, name, message = (rows[column].fillna("").astype(str) for column in ("pod", "name", "message"))
+    known = {text: composition_text(str(text)) for text in rows["composition"].unique()}
+    rows["composition"] = rows["composition"].map(known)
+    rows["result"] = message.where(message != "", rows["status"])
+    rows["label"] = pod.where((name == "") | (name == pod), pod + " · " + name)
     return rows if planned else rows.drop(columns="plan_profit_eur")
 
 

@@ -73,7 +73,7 @@ def span_text(clock: LocalClock, start: pd.Timestamp, end: pd.Timestamp) -> str:
     first, last = (moment.tz_convert(clock.times.tz) for moment in (start, end))
     if end - start <= pd.Timedelta(hours=1):  # by the clock of its start, where the clocks change at its end
         last = first.tz_localize(None) + (end - start)
-    until = "24:00" if f"{last:%H:%M}" == "00:00" and last > first else f"{last:%H:%M}"
+    until = "24:00" if f"{last:%H:%M}" == "00:00" else f"{last:%H:%M}"
     several = clock.times[0].date() != clock.times[-1].date()
     return f"{f'{day_text(first)}, ' if several else ''}{first:%H:%M}–{until} {first:%Z}"
 
