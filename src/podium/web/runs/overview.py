@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nicegui import ui
@@ -111,12 +111,11 @@ def comparison(found: Found) -> None:
             Chart(figure)
         with tag("div", "pd-card pd-stack pd-figures"):
             words("h3", "The reference method (VIRTUS) and the plan")
-            with parts.listing("Profit compared", "", "EUR"):
-                for name, value in rows.items():
-                    _pair(name, figures.number(value, 2))
-                plan, alone = rows.get("The plan"), rows.get("Each POD alone, at its tariff")
-                if plan is not None and alone is not None:
-                    _pair("The pool adds (plan less each POD alone)", figures.number(plan - alone, 2))
+            plan, alone = rows.get("The plan"), rows.get("Each POD alone, at its tariff")
+            told = {name: figures.eur(value) for name, value in rows.items()}
+            if plan is not None and alone is not None:
+                told["The pool adds (plan less each POD alone)"] = figures.eur(plan - alone)
+            pairs(told)
             if virtus is not None:
                 _promise(virtus)
 
@@ -144,10 +143,13 @@ def _between(least: float, most: float) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _pair(name: str, value: str) -> None:
-    with tag("tr"):
-        words("td", name)
-        words("td", value, "pd-num")
+def pairs(rows: Mapping[str, str]) -> None:
+    """Names with their values at the right, a line each."""
+    with tag("dl", "pd-pairs"):
+        for name, value in rows.items():
+            with tag("div"):
+                words("dt", name)
+                words("dd", value, "pd-num")
 
 
 def certificate(found: Found) -> None:
@@ -186,11 +188,13 @@ def _money_table(level2: dict[str, Any]) -> None:
         return
     with tag("div", "pd-card pd-stack pd-figures"):
         words("h3", "What the profit is made of")
-        with parts.listing("Parts of the profit", "", "EUR"):
-            for name, sign, key in told:
-                if key in level2 and level2[key] is not None:
-                    _pair(name, figures.number(sign * float(level2[key]), 2))
-            _pair("Profit of the plan", figures.number(level2["profit_eur"], 2))
+        amounts = {name: sign * float(level2[key]) for name, sign, key in told if level2.get(key) is not None}
+        pairs(
+            {
+                name: figures.eur(value)
+                for name, value in (amounts | {"Profit of the plan": level2["profit_eur"]}).items()
+            }
+        )
 
 
 def limits(found: Found) -> None:

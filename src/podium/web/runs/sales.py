@@ -13,6 +13,7 @@ from podium.web import figures, parts
 from podium.web.charts import Chart
 from podium.web.paged import Paged
 from podium.web.runs import market_charts, portfolio_charts
+from podium.web.runs.overview import pairs
 from podium.web.runs.pod_table import pod_address
 from podium.web.runs.shown import Found
 from podium.web.tags import tag, words
@@ -117,11 +118,7 @@ def shares(run: UUID, found: Found) -> None:
                 Chart(market_charts.shares(table))
             with tag("div", "pd-card pd-stack pd-figures"):
                 words("h3", "All PODs together")
-                with parts.listing("Sum of the contributions", "", "EUR"):
-                    for key, name in names.items():
-                        with tag("tr"):
-                            words("td", name)
-                            words("td", _two(float(table[key].sum())), "pd-num")
+                pairs({name: figures.eur(float(table[key].sum())) for key, name in names.items()})
                 words(
                     "p",
                     "Energy and reserve are valued at the prices that coordinate the PODs; costs are negative.",
