@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 from playwright.sync_api import expect
 
-from podium.service import accounts
-from podium.service.accounts import Scope
+from podium.service import accounts, configurations
+from podium.service.accounts import Role, Scope, caller_of
+from podium.service.composition_views import NewConfiguration
 from podium.service.installation import Installation
+from podium.study.composition import composition_of, parse_plants
 from web.conftest import PASSWORD, SignedIn, at
+from web.test_configure import keep
 
 NEW = "another long password"
 
@@ -97,3 +102,28 @@ def test_all_scopes_are_offered(signed_in: SignedIn) -> None:
     tab = signed_in()
     tab.goto("/profile")
     expect(tab.get_by_role("checkbox")).to_have_count(len(Scope))
+
+
+def test_saved_configurations_are_renamed_opened_and_deleted(signed_in: SignedIn, place: Installation) -> None:
+    """One's own ones; a name with quotes stays a name."""
+    bob = caller_of(accounts.add_user(place, "bob@example.org", "Bob", PASSWORD, Role.operator))
+    composition = composition_of({"name": "x", "start": "2018-05-14", "plants": parse_plants("1 x home")})
+    configurations.keep(place, bob, NewConfiguration(name="of another user", composition=composition))
+    tab = signed_in()
+    keep(place, "1 x home", "2018-05-14")
+    tab.goto("/profile")
+    name = "Pool\" :title='1' '"
+    tab.get_by_role("button", name="Rename Pool").click()
+    tab.get_by_role("dialog").get_by_label("Name").fill(name)
+    tab.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    expect(tab.get_by_role("link", name=name)).to_be_visible()
+    assert "of another user" not in tab.content()
+    tab.goto("/")
+    tab.get_by_role("link", name=name).click()
+    expect(tab).to_have_url(re.compile("/configure/"))
+    tab.goto("/profile")
+    tab.get_by_role("button", name=f"Delete {name}").click()
+    tab.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(tab.get_by_text("Nothing is saved yet.")).to_be_visible()
+    with place.database.reading() as session:
+        assert len(configurations.configurations_of(session, bob)) == 1

@@ -14,10 +14,14 @@ from playwright.sync_api import expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from podium.service import accounts
+from podium.service import accounts, configurations, runs, studies
 from podium.service.access import COOKIE_NAME
-from podium.service.accounts import Role
+from podium.service.accounts import Role, caller_of
+from podium.service.composition_views import NewConfiguration
 from podium.service.installation import Installation
+from podium.service.routes.studies import from_example
+from podium.service.views import RunWish
+from podium.study.composition import composition_of, parse_plants
 from podium.web.app import page_policy
 from web.conftest import PASSWORD, SignedIn, at
 
@@ -25,9 +29,16 @@ from web.conftest import PASSWORD, SignedIn, at
 OPEN = {"/setup", "/sign-in", "/register", "/confirm", "/reset-password"}
 
 
-def pages() -> list[str]:
-    """Addresses of all pages, with ids of nothing in them."""
-    return sorted(re.sub(r"\{\w+\}", str(UUID(int=0)), path) for path in set(nicegui.Client.page_routes.values()))
+SECRET = "the-name-of-private-things"
+
+
+def pages(**ids: UUID) -> list[str]:
+    """Addresses of all pages; their parameters are the ids given by name, else those of nothing."""
+
+    def known(found: re.Match[str]) -> str:
+        return str(ids.get(found[1], UUID(int=0)))
+
+    return sorted(re.sub(r"\{(\w+)[^}]*\}", known, path) for path in set(nicegui.Client.page_routes.values()))
 
 
 @pytest.fixture
@@ -56,6 +67,26 @@ def test_the_session_of_another_role_opens_no_admin_page(client: httpx.Client, p
     answer = client.get("/admin")
     assert answer.status_code == 403
     assert "boss@example.org" not in answer.text
+
+
+def test_another_user_reads_nothing(client: httpx.Client, place: Installation) -> None:
+    """As operator and as admin: pages of Ada's things answer that there is nothing, and no list has their names."""
+    ada = caller_of(accounts.add_user(place, "ada@example.org", "Ada", PASSWORD, Role.operator))
+    study = studies.create(place, ada, from_example("one-home"), SECRET)
+    run = runs.start(place, ada, RunWish(study=study.id), None).run
+    composition = composition_of({"name": SECRET, "start": "2018-05-14", "plants": parse_plants("1 x home")})
+    kept = configurations.keep(place, ada, NewConfiguration(name=SECRET, composition=composition))
+    ids = {"study": study.id, "run": run.id, "configuration": kept.id, "wanted": kept.id}
+    with place.database.reading() as session:
+        boss = accounts.user_by_email(session, "boss@example.org")
+    assert boss is not None
+    eve = accounts.add_user(place, "eve@example.org", "Eve", PASSWORD, Role.operator)
+    named = [path for path in pages(**ids) if any(str(known) in path for known in ids.values())]
+    assert len(named) >= 4
+    for user in (eve, boss):
+        client.cookies.set(COOKIE_NAME, accounts.open_login(place, user.id))
+        assert {path: client.get(path).status_code for path in named} == dict.fromkeys(named, 404)
+        assert not any(SECRET in client.get(path).text for path in pages(**ids))
 
 
 def test_pages_load_and_run_own_things_alone(client: httpx.Client) -> None:
@@ -122,6 +153,29 @@ def test_a_link_on_another_site_opens_the_page(client: httpx.Client) -> None:
     answer = client.get("/studies?a=1&b=2", headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 200
     assert 'content="0;url=/studies?a=1&amp;b=2"' in answer.text
+
+
+def fail(*_: object) -> None:
+    """Stands in for a part of the service that has an error."""
+    raise RuntimeError("a secret of the inside")
+
+
+def test_an_error_of_the_server_is_told_without_its_inside(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a page is made, and while it is used."""
+    tab = signed_in(role=Role.admin)
+    tab.goto("/admin")
+    monkeypatch.setattr(accounts, "change_user", fail)
+    tab.get_by_label("Role of ada@example.org").select_option("viewer")
+    expect(tab.get_by_text("Something went wrong.")).to_be_visible()
+    assert "a secret of the inside" not in tab.content()
+    monkeypatch.setattr(studies, "studies_of", fail)
+    answer = tab.goto("/studies")
+    assert answer is not None
+    assert answer.status == 500
+    expect(tab.get_by_role("heading", name="Something went wrong")).to_be_visible()
+    assert "a secret of the inside" not in tab.content()
 
 
 def test_the_navigation_shows_what_the_role_may(signed_in: SignedIn) -> None:

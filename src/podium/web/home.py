@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from podium.service import runs, studies
+from podium.service import configurations, runs, studies
 from podium.service.accounts import Caller, Role
+from podium.service.composition_views import ConfigurationView
 from podium.service.installation import Installation
 from podium.service.routes.studies import from_example
 from podium.service.views import RunView, RunWish, StudyView
@@ -23,6 +24,7 @@ async def home(visitor: Visitor) -> None:
     """Where to go from here."""
     own = await visitor.query(studies.studies_of)
     latest = await visitor.query(lambda session, caller: runs.runs_of(session, caller, None, 0, _SHOWN))
+    kept = await visitor.query(configurations.configurations_of)
     with shell.frame(visitor, "Home", active="home", lead=_lead(visitor, own, latest)):
         if visitor.may(Role.operator):
             with tag("div", "pd-grid pd-narrow"):
@@ -33,9 +35,14 @@ async def home(visitor: Visitor) -> None:
             with parts.panel("Latest runs", flush=True) as more:
                 _all(more, "All runs", "/runs", shown=bool(latest))
                 run_table(latest, {study.id: study.name for study in own})
-            with parts.panel("Latest studies", flush=True) as more:
-                _all(more, "All studies", "/studies", shown=bool(own))
-                _studies(own[:_SHOWN])
+            with tag("div", "pd-stack"):
+                with parts.panel("Latest studies", flush=True) as more:
+                    _all(more, "All studies", "/studies", shown=bool(own))
+                    _studies(own[:_SHOWN])
+                if kept:
+                    with parts.panel("Latest configurations", flush=True) as more:
+                        _all(more, "All configurations", "/profile", shown=True)
+                        _configurations(kept[:_SHOWN])
 
 
 def _lead(visitor: Visitor, own: list[StudyView], latest: list[RunView]) -> str:
@@ -92,3 +99,12 @@ def _studies(latest: list[StudyView]) -> None:
             with tag("li"):
                 link(study.name, f"/studies/{study.id}", "pd-link pd-break")
                 words("span", uploads.summary(study.facts), "pd-muted pd-small")
+
+
+def _configurations(latest: list[ConfigurationView]) -> None:
+    with tag("ul", "pd-list"):
+        for kept in latest:
+            with tag("li"):
+                link(kept.name, f"/configure/{kept.id}", "pd-link pd-break")
+                with tag("span", "pd-muted pd-small"):
+                    parts.when(kept.changed_at)

@@ -13,7 +13,7 @@ _COLUMNS = (
     parts.Column("kind", "Kind"),
     parts.Column("state", "State", classes=lambda row: parts.badge_classes(row["state"])),
     parts.Column("seconds", "Took", text=figures.duration, numeric=True),
-    parts.Column("created", "Started (UTC)"),
+    parts.Column("created", "Started (UTC)", classes=lambda _: "pd-nowrap"),
 )
 
 

@@ -27,6 +27,7 @@ _PAGES = {
     "admin": ("Admin", "/admin", Role.admin),
 }
 _SECONDS_BETWEEN_CHECKS = 30.0
+_FAILURE = "This is an error of the server; its log says more."
 Crumbs = Sequence[tuple[str, str | None]]
 
 
@@ -39,6 +40,7 @@ def frame(
     `active` is the key of the page in the navigation, `lead` a sentence below the heading, `crumbs` the words and
     addresses of the pages above this one.
     """
+    ui.context.client.on_exception(_tell_failure)
     _skip_link()
     with tag("header", "pd-header"), tag("div", "pd-header-row"):
         _phone_menu(visitor, active)
@@ -106,7 +108,7 @@ def prepare() -> None:
 
     @nicegui.app.on_page_exception
     def failed() -> None:
-        with door("Something went wrong", "This is an error of the server; its log says more."):
+        with door("Something went wrong", _FAILURE):
             link("Go to your home page", "/")
 
 
@@ -155,6 +157,14 @@ def _user_menu(visitor: Visitor) -> None:
             words("div", f"{visitor.caller.email} · {visitor.caller.role}", "pd-muted pd-small")
             link("Profile and tokens", "/profile")
             words("button", "Sign out", "pd-menu-button", type="button", id="pd-sign-out", data_csrf=visitor.csrf)
+
+
+def _tell_failure(error: Exception) -> None:
+    """What an action meets that no page expected; the log has it already."""
+    if isinstance(error, SignInError):
+        ui.navigate.to("/sign-in")
+    else:
+        ui.notify(f"Something went wrong. {_FAILURE}", type="negative", position="bottom-right")
 
 
 def _leave_when_over(visitor: Visitor) -> None:

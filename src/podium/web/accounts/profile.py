@@ -1,4 +1,4 @@
-"""One's own account: name, password, sessions, and tokens for programs."""
+"""One's own account: name, password, saved configurations, tokens for programs, sessions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from uuid import UUID
 from nicegui import ui
 
 from podium.service import accounts
-from podium.service.accounts import Scope
+from podium.service.accounts import Role, Scope
 from podium.service.tables import ApiToken, Login
 from podium.service.views import NewToken
 from podium.web import parts, shell
 from podium.web.accounts.entrance import NAME, new_password
+from podium.web.configure.saved import saved_list
 from podium.web.tags import tag, words
 from podium.web.visitor import Visitor, page
 
@@ -26,7 +27,7 @@ _DAYS = {7: "a week", 30: "30 days", 90: "90 days", 366: "a year"}
 
 @page("/profile", title="Profile")
 async def profile(visitor: Visitor) -> None:
-    """Name, password, sessions and tokens."""
+    """Name, password, saved configurations, tokens and sessions."""
     caller = visitor.caller
     with shell.frame(visitor, "Profile", lead=f"{caller.email} · {caller.role}"):
         with tag("div", "pd-two"):
@@ -34,6 +35,8 @@ async def profile(visitor: Visitor) -> None:
                 _name(visitor)
             with parts.panel("Password"):
                 _password(visitor)
+        if visitor.may(Role.operator):
+            await saved_list(visitor, None)
         await _Tokens(visitor).show()
         await _Sessions(visitor).show()
 

@@ -93,15 +93,14 @@ def _quantity(template: Template, chosen: Choice, row: ui.element, changed: Call
     def add(step: int) -> None:
         number.value = min(max(int(number.value or 0) + step, 0), PODS_MAX)
 
+    label = f"Number of {template.title}"
     with tag("div", "pd-quantity"):
-        less = ui.button("−", on_click=lambda: add(-1)).props("flat dense")
+        _step("−", lambda: add(-1), f"One less: {template.title}")
         number = ui.number(value=chosen.quantities.get(template.name, 0), min=0, max=PODS_MAX, precision=0)
+        number.props["aria-label"] = label
         number.props("debounce=200").on_value_change(set_to)
-        more = ui.button("+", on_click=lambda: add(1)).props("flat dense")
-    labels = {
-        less: f"One less: {template.title}",
-        number: f"Number of {template.title}",
-        more: f"One more: {template.title}",
-    }
-    for element, text in labels.items():
-        element.props["aria-label"] = text
+        _step("+", lambda: add(1), f"One more: {template.title}")
+
+
+def _step(sign: str, done: Callable[[], None], label: str) -> None:
+    ui.button(sign, on_click=done).props("flat dense").props["aria-label"] = label

@@ -67,9 +67,8 @@ class _Saved:
                 with tag("span", "pd-muted pd-small"):
                     parts.when(kept.changed_at)
             with tag("div", "pd-row"):
-                for action, does in (("Rename", rename), ("Delete", delete)):
-                    button = ui.button(action, on_click=does).props("flat dense")
-                    button.props["aria-label"] = f"{action} {kept.name}"
+                parts.action("Rename", rename, f"Rename {kept.name}")
+                parts.action("Delete", delete, f"Delete {kept.name}")
 
     async def _changed(self, kept: ConfigurationView) -> None:
         if kept.id == self.current:

@@ -13,9 +13,9 @@ _COLUMNS = (
     parts.Column("name", "Name", href=lambda row: f"/studies/{row['id']}"),
     parts.Column("pods", "PODs", text=figures.count, numeric=True),
     parts.Column("devices", "Devices", text=figures.count, numeric=True),
-    parts.Column("start", "From"),
+    parts.Column("start", "From", classes=lambda _: "pd-nowrap"),
     parts.Column("steps", "Steps", text=figures.count, numeric=True),
-    parts.Column("created", "Made (UTC)"),
+    parts.Column("created", "Made (UTC)", classes=lambda _: "pd-nowrap"),
 )
 _OWNER = parts.Column("owner", "Owner")
 
