@@ -19,7 +19,7 @@ from podium import engine
 from podium.client import Client, ProblemError
 from podium.compute import KeptFiles, kept
 from podium.engine import PHASES
-from podium.service import housekeeping, jobs, level1
+from podium.service import accounts, housekeeping, jobs, level1, runs
 from podium.service.accounts import Role
 from podium.service.installation import Installation
 from podium.service.tables import RunRow, now
@@ -190,6 +190,32 @@ def test_the_same_run_is_offered_and_not_computed_again(visit: Visit, place: Ins
     stranger = visit("bob@example.org")
     client.share_study(study.id, "bob@example.org")
     assert stranger.start_run(study.id).id not in {run.id, anew.id}, "another's runs are not shown"
+
+
+def test_runs_are_chosen_by_study_state_and_kind(visit: Visit, place: Installation, folder: Path) -> None:
+    """Each run has the name of its study; a state or kind that is none is refused."""
+    client = visit("ada@example.org")
+    first, second = client.upload_study(folder), client.copy_study(client.upload_study(folder).id, "Copy")
+    done = client.start_run(first.id)
+    pretend(place)
+    local, waiting = client.start_run(first.id, kind="local"), client.start_run(second.id, again=True)
+
+    def found(**query: str) -> set[str]:
+        return {run["id"] for run in client.send("GET", "/runs", params=query).json()}
+
+    assert found(study=str(first.id)) == {str(done.id), str(local.id)}
+    assert found(state="done") == {str(done.id)}
+    assert found(state="queued", kind="full") == {str(waiting.id)}
+    assert found(kind="portfolio") == set()
+    assert (client.run(waiting.id).study_name, client.run(done.id).study_name) == ("Copy", "One home")
+    for wrong in ({"state": "lost"}, {"kind": "quick"}):
+        assert client.http.get("/api/v1/runs", params=wrong).status_code == 422
+    with place.database.reading() as session:
+        user = accounts.user_by_email(session, "ada@example.org")
+        assert user is not None
+        caller = accounts.caller_of(user)
+        assert runs.count_of(session, caller, runs.Chosen(state="queued")) == 2
+        assert runs.studies_with_runs(session, caller) == {second.id: "Copy", first.id: "One home"}
 
 
 def test_a_key_means_one_run(visit: Visit, folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -25,7 +25,7 @@ from podium.service.installation import Installation
 from podium.service.problems import ConflictError, NotFoundError, TooManyError
 from podium.service.studies import owned, readable
 from podium.service.tables import Entry, RunRow, StudyRow, User, now
-from podium.service.views import LogLine, QueueView, ResultFile, RunView, RunWish
+from podium.service.views import LogLine, QueueView, ResultFile, RunKind, RunState, RunView, RunWish
 from podium.version import __version__
 
 #: Kind of run -> its phases, in order.
@@ -140,6 +140,7 @@ def view(session: Session, run: RunRow, waiting: Sequence[datetime] | None = Non
     return RunView(
         id=run.id,
         study=run.study_id,
+        study_name=session.get_one(StudyRow, run.study_id).name,
         kind=run.kind,  # type: ignore[arg-type]
         local_run=run.local_run,
         options=run.options,
@@ -166,14 +167,46 @@ def owned_run(session: Session, caller: Caller, run: UUID) -> RunRow:
     return row
 
 
-def runs_of(session: Session, caller: Caller, study: UUID | None, offset: int, limit: int) -> list[RunView]:
-    """One's own runs, newest first."""
-    found = select(RunRow).where(RunRow.owner_id == caller.user_id)
-    if study is not None:
-        found = found.where(RunRow.study_id == study)
+@dataclass(frozen=True)
+class Chosen:
+    """Which of one's own runs; None stands for all."""
+
+    study: UUID | None = None
+    state: RunState | None = None
+    kind: RunKind | None = None
+    local_run: UUID | None = None
+
+    def of(self, caller: Caller) -> Any:
+        """The condition that a run is one of them."""
+        wanted = {
+            RunRow.study_id: self.study,
+            RunRow.state: self.state,
+            RunRow.kind: self.kind,
+            RunRow.local_run: self.local_run,
+        }
+        return and_(RunRow.owner_id == caller.user_id, *(key == value for key, value in wanted.items() if value))
+
+
+def runs_of(
+    session: Session, caller: Caller, study: UUID | None, offset: int, limit: int, chosen: Chosen | None = None
+) -> list[RunView]:
+    """One's own runs, newest first: those of a study, or those that are `chosen`."""
+    found = select(RunRow).where((chosen or Chosen(study)).of(caller))
     found = found.order_by(RunRow.created_at.desc()).offset(offset).limit(limit)
     waiting = _waiting(session)
     return [view(session, run, waiting) for run in session.scalars(found)]
+
+
+def count_of(session: Session, caller: Caller, chosen: Chosen) -> int:
+    """How many of one's own runs there are."""
+    return session.scalar(select(func.count()).select_from(RunRow).where(chosen.of(caller))) or 0
+
+
+def studies_with_runs(session: Session, caller: Caller) -> dict[UUID, str]:
+    """Id and name of each study of which one has runs, by name."""
+    mine = select(RunRow.study_id).where(RunRow.owner_id == caller.user_id)
+    found = select(StudyRow.id, StudyRow.name).where(StudyRow.id.in_(mine)).order_by(StudyRow.name)
+    return {row[0]: row[1] for row in session.execute(found)}
 
 
 def log_of(session: Session, caller: Caller, run: UUID, after: int = 0, limit: int = 10_000) -> list[LogLine]:

@@ -292,6 +292,7 @@ class RunView(Answer):
 
     id: UUID
     study: UUID
+    study_name: str
     kind: RunKind
     local_run: UUID | None
     options: dict[str, Any]

@@ -28,6 +28,7 @@ from podium.service.installation import KEPT, Installation, opened
 from podium.service.jobs import Job
 from podium.service.logs import RUN, log_as_json
 from podium.service.problems import details, told
+from podium.service.rounds import round_text
 from podium.service.settings import Settings
 from podium.service.studies import INPUT
 from podium.study import Options, Study
@@ -164,8 +165,7 @@ class Teller:
     def round(self, done: Round) -> None:
         """A round of level 2 is over, and the next begins with the first POD."""
         self.done = 0
-        money = f"bound {done.bound_eur:.2f} EUR, profit {done.profit_eur:.2f} EUR, gap {done.gap:.2%}"
-        self._tell([("round", f"round {done.number}: {money}")])
+        self._tell([("round", round_text(done))])
 
     def kept(self, phase: str, numbers: Sequence[int], count: int) -> None:
         """What an earlier attempt did is not done again."""

@@ -21,10 +21,10 @@ from podium.service.installation import Installation
 from podium.service.origins import foreign_sender
 from podium.service.problems import ForgeryError, answer
 from podium.service.settings import Settings
-from podium.web import accounts, configure, home, shell, studies, theme
+from podium.web import accounts, configure, home, optimise, runs, shell, studies, theme
 from podium.web.visitor import PLACE
 
-__all__ = ["accounts", "configure", "create_site", "home", "studies"]
+__all__ = ["accounts", "configure", "create_site", "home", "optimise", "runs", "studies"]
 
 #: Paths of the service, which the pages leave to it, errors included.
 _SERVICE = ("/api/", "/health/", "/metrics", "/openapi.json")

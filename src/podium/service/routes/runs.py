@@ -16,7 +16,7 @@ from podium.service.exports import page
 from podium.service.problems import NotFoundError
 from podium.service.routes import API
 from podium.service.routes.studies import FILES, PodId, download
-from podium.service.views import LogLine, Page, PageSize, Paging, ResultFile, RunView, RunWish
+from podium.service.views import LogLine, Page, PageSize, Paging, ResultFile, RunKind, RunState, RunView, RunWish
 
 router = APIRouter(prefix=API, tags=["runs"], dependencies=[Depends(own_page)])
 Key = Annotated[str | None, Header(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
@@ -45,11 +45,17 @@ def start_run(
 
 @router.get("/runs")
 def list_runs(
-    caller: RunReader, place: Place, study: UUID | None = None, offset: Paging = 0, limit: PageSize = 100
+    caller: RunReader,
+    place: Place,
+    study: UUID | None = None,
+    state: RunState | None = None,
+    kind: RunKind | None = None,
+    offset: Paging = 0,
+    limit: PageSize = 100,
 ) -> list[RunView]:
     """One's own runs, newest first."""
     with place.database.reading() as session:
-        return runs.runs_of(session, caller, study, offset, limit)
+        return runs.runs_of(session, caller, study, offset, limit, runs.Chosen(study, state, kind))
 
 
 @router.get("/runs/{run}")
