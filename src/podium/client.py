@@ -161,6 +161,13 @@ class Client:
         data = {} if name is None else {"name": name}
         return StudyView.model_validate(self.send("POST", "/studies", files=files, data=data).json())
 
+    def download_study(self, study: UUID, folder: Path) -> Path:
+        """The files of a study into a folder, which is made where it is not there."""
+        content = self.send("GET", f"/studies/{study}/archive").content
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            archive.extractall(folder)
+        return folder
+
     def validate_study(self, folder: Path) -> Validation:
         """Everything wrong with a study folder; nothing is kept."""
         files = {"files": ("study.zip", zipped(folder), "application/zip")}

@@ -131,6 +131,21 @@ def test_examples_are_one_click_away(visit: Visit) -> None:
         client.make_example("nothing")
 
 
+def test_a_study_is_downloaded_as_it_was_given(visit: Visit, place: Installation, folder: Path, tmp_path: Path) -> None:
+    """To the byte, for its owner and for those it is shared with; nothing is left on the server."""
+    ada, bob = visit("ada@example.org"), visit("bob@example.org")
+    study = ada.upload_study(folder)
+    wrong(bob, "GET", f"/studies/{study.id}/archive")
+    ada.share_study(study.id, "bob@example.org")
+    for client in (ada, bob):
+        found = client.download_study(study.id, tmp_path / client.send("GET", "/session").json()["name"])
+        assert {path.name: path.read_bytes() for path in found.iterdir()} == {
+            path.name: path.read_bytes() for path in folder.iterdir()
+        }
+        assert podium.load_study(found).name == study.name
+    assert list(place.uploads.iterdir()) == []
+
+
 def test_limits_are_kept(visit: Visit, place: Installation, folder: Path) -> None:
     """Size of an upload and of other requests, with and without their length said; number of studies."""
     client = visit("ada@example.org")

@@ -1,8 +1,12 @@
-"""An upload becomes the files of a study in a folder: nothing leaves that folder, and nothing unfolds without end."""
+"""An upload becomes the files of a study in a folder: nothing leaves that folder, and nothing unfolds without end.
+
+The way back is here too: the files of a study as one zip archive.
+"""
 
 from __future__ import annotations
 
 import stat
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -127,3 +131,17 @@ def place_files(files: Sequence[tuple[str, IO[bytes]]], folder: Path, limits: Up
     left = limits.unpacked_bytes_max
     for name, source in files:
         left -= write_file(source, folder / name, name, left)
+
+
+def packed(folder: Path, aside: Path) -> Iterator[bytes]:
+    """The files in a folder as a zip archive, in pieces.
+
+    Until it is read it lies in the folder `aside`, in a file without a name, of which nothing is left.
+    """
+    with tempfile.TemporaryFile(dir=aside) as target:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(found for found in folder.rglob("*") if found.is_file()):
+                archive.write(path, path.relative_to(folder).as_posix())
+        target.seek(0)
+        while chunk := target.read(_CHUNK_BYTES):
+            yield chunk

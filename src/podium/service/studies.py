@@ -178,8 +178,7 @@ def view(session: Session, caller: Caller, study: UUID) -> StudyView:
 
 def copy(place: Installation, caller: Caller, study: UUID, name: str) -> StudyView:
     """A copy of one's own of a study that one may read."""
-    with place.database.reading() as session:
-        source = place.study_folder(readable(session, caller, study).id) / INPUT
+    source = input_folder(place, caller, study)
     return create(place, caller, lambda folder: shutil.copytree(source, folder, dirs_exist_ok=True), name)
 
 
@@ -198,6 +197,12 @@ def table_file(place: Installation, caller: Caller, study: UUID, table: str) -> 
     if table not in row.facts["tables"]:
         raise NotFoundError("no such table")
     return place.study_folder(row.id) / TABLES / f"{table}.parquet"
+
+
+def input_folder(place: Installation, caller: Caller, study: UUID) -> Path:
+    """The folder of a study's files, as they were given; for all who may read it."""
+    with place.database.reading() as session:
+        return place.study_folder(readable(session, caller, study).id) / INPUT
 
 
 def share(place: Installation, caller: Caller, study: UUID, email: str) -> ShareView:

@@ -16,7 +16,7 @@ from podium.errors import InputError
 from podium.service import runs, studies
 from podium.service.access import Place, StudyReader, StudyWriter, own_page
 from podium.service.accounts import Name
-from podium.service.archive import place_files
+from podium.service.archive import packed, place_files
 from podium.service.exports import csv_lines, page
 from podium.service.installation import Installation
 from podium.service.problems import Where
@@ -44,6 +44,8 @@ FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": {}, "application/vnd.apache.parquet": {}}, "description": "The file."}
 }
 PARQUET = "application/vnd.apache.parquet"
+ZIP = "application/zip"
+ARCHIVE: dict[int | str, dict[str, Any]] = {200: {"content": {ZIP: {}}, "description": "The archive."}}
 
 
 def _from_upload(place: Installation, files: Sequence[UploadFile]) -> Fill:
@@ -150,6 +152,14 @@ def share_study(study: UUID, wish: ShareWish, caller: StudyWriter, place: Place)
 def unshare_study(study: UUID, share: UUID, caller: StudyWriter, place: Place) -> None:
     """End a sharing."""
     studies.unshare(place, caller, study, share)
+
+
+@router.get("/studies/{study}/archive", response_class=Response, responses=ARCHIVE)
+def download_study(study: UUID, caller: StudyReader, place: Place) -> Response:
+    """The files of a study as they were given, in a zip archive: `podium run` takes them, and so does an upload."""
+    pieces = packed(studies.input_folder(place, caller, study), place.uploads)
+    headers = {"Content-Disposition": 'attachment; filename="study.zip"'}
+    return StreamingResponse(pieces, media_type=ZIP, headers=headers)
 
 
 @router.get("/studies/{study}/tables/{table}")

@@ -17,6 +17,7 @@ from podium.web.uploads import go_to
 from podium.web.visitor import Visitor, page
 
 _RUNS_SHOWN = 10
+_DOWNLOAD = "Its files in a zip archive, for podium run or another upload"
 
 
 @page("/studies/{study}", title="Study")
@@ -28,6 +29,7 @@ async def one_study(visitor: Visitor, study: UUID) -> None:
     crumbs = [("Studies", "/studies"), (found.name, None)]
     with shell.frame(visitor, found.name, active="studies", lead=lead, crumbs=crumbs) as actions:
         with actions:
+            link("Download", f"/api/v1/studies/{study}/archive", "pd-button pd-quiet", download="", title=_DOWNLOAD)
             link("Profiles", f"/profiles/{study}", "pd-button pd-quiet")
             if visitor.may(Role.operator):
                 link("Optimise", f"/optimise/{study}", "pd-button")
