@@ -143,6 +143,10 @@ def test_a_run_under_way_shows_phases_pods_and_rounds(signed_in: SignedIn, place
     assert job is not None
     jobs.tell(place, job, "level 1", 1, [("phase", "level 1")])
     expect(tab.get_by_text("Level 1: 1 of 2 PODs")).to_be_visible()
+    expect(tab.get_by_text("waiting", exact=True)).to_have_count(0)
+    log = tab.get_by_role("table", name="Log").locator("tbody tr")
+    expect(log.last).to_contain_text("phase")
+    expect(log.last).to_contain_text("level 1")
     rounds = [Round(1, 110.0, 60.0, 0.1), Round(2, 105.0, 99.0, 0.2), Round(3, 102.0, 101.0, 0.3)]
     jobs.tell(place, job, "level 2", 0, [("phase", "level 2"), *(("round", round_text(each)) for each in rounds)])
     expect(tab.get_by_text("Level 2, round 4, gap 0.99 %")).to_be_visible()

@@ -7,13 +7,14 @@ from uuid import UUID
 
 from podium.service.views import RunView
 from podium.web import figures, parts
+from podium.web.runs.words import KINDS, STATES, seconds_of
 
 _COLUMNS = (
     parts.Column("study", "Study", href=lambda row: f"/runs/{row['id']}"),
     parts.Column("kind", "Kind"),
-    parts.Column("state", "State", classes=lambda row: parts.badge_classes(row["state"])),
+    parts.Column("state", "State", text=STATES.__getitem__, classes=lambda row: parts.badge_classes(row["state"])),
     parts.Column("seconds", "Took", text=figures.duration, numeric=True),
-    parts.Column("created", "Started (UTC)", classes=lambda _: "pd-nowrap"),
+    parts.Column("created", "Asked for", moment=True),
 )
 
 
@@ -26,17 +27,11 @@ def run_table(runs: Sequence[RunView], names: Mapping[UUID, str]) -> None:
         {
             "id": str(run.id),
             "study": names.get(run.study, "a study no longer shared"),
-            "kind": run.kind,
+            "kind": KINDS[run.kind],
             "state": run.state,
-            "seconds": _seconds(run),
-            "created": f"{run.created_at:%Y-%m-%d %H:%M}",
+            "seconds": seconds_of(run),
+            "created": run.created_at.isoformat(),
         }
         for run in runs
     ]
     parts.table(rows, _COLUMNS, label="Runs")
-
-
-def _seconds(run: RunView) -> float | None:
-    if run.started_at is None or run.finished_at is None:
-        return None
-    return (run.finished_at - run.started_at).total_seconds()

@@ -66,8 +66,9 @@ def empty(text: str, action: tuple[str, str] | None = None) -> ui.element:
     return place
 
 
-def when(at: datetime | None) -> ui.element:
-    """A moment in the reader's time zone; in UTC until the browser has put it there."""
+def when(at: datetime | None, *, seconds: bool = False) -> ui.element:
+    """A moment in the reader's time zone; in UTC until the browser has put it there. With its seconds on demand."""
     if at is None:
         return words("span", ABSENT)
-    return words("pd-moment", moment(at, "UTC"), at=at.isoformat())
+    precise = {"seconds": ""} if seconds else {}
+    return words("pd-moment", moment(at, "UTC"), at=at.isoformat(), **precise)

@@ -18,6 +18,7 @@ _CELL = """
   <a v-if="props.row[props.col.name + ':href']" :href="props.row[props.col.name + ':href']">
     {{ props.row[props.col.name + ':text'] }}
   </a>
+  <pd-moment v-else-if="props.row[props.col.name + ':at']" :at="props.row[props.col.name + ':at']"></pd-moment>
   <span v-else :class="props.row[props.col.name + ':class']">{{ props.row[props.col.name + ':text'] }}</span>
 </q-td>
 """
@@ -39,18 +40,20 @@ class Column:
     """Address that a row's cell links to."""
     classes: Callable[[Row], str] | None = None
     """Classes of a row's cell, such as those of badges."""
+    moment: bool = False
+    """Whether values are moments in ISO 8601, shown in the reader's time zone."""
 
 
 @contextmanager
-def listing(label: str, *titles: str) -> Iterator[None]:
-    """A plain table for rows that hold more than text; rows are put into its body by hand. An empty title is a gap."""
+def listing(label: str, *titles: str) -> Iterator[ui.element]:
+    """A plain table for rows that hold more than text; yields its body, for rows. An empty title is a gap."""
     with tag("div", "pd-table-around"), tag("table", "pd-table", aria_label=label) as whole:
         _name_columns(whole, titles)
         with tag("thead"), tag("tr"):
             for title in titles:
                 words("th", title, scope="col") if title else tag("td")
-        with tag("tbody"):
-            yield
+        with tag("tbody") as body:
+            yield body
 
 
 def table(
@@ -112,6 +115,8 @@ def _row(row: Row, columns: Sequence[Column], key: str) -> dict[str, Any]:
         made[f"{column.name}:text"] = column.text(value)
         if column.href is not None:
             made[f"{column.name}:href"] = column.href(row)
+        if column.moment:
+            made[f"{column.name}:at"] = value
         if column.classes is not None:
             made[f"{column.name}:class"] = column.classes(row)
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from uuid import UUID
 
 from nicegui import ui
@@ -58,9 +57,11 @@ async def _body(visitor: Visitor, view: RunView) -> None:
         async def over(_run: RunView) -> None:
             ui.navigate.reload()
 
-        with tag("div", "pd-card"):
-            Watch(visitor, view, over)
-        await _log(visitor, view.id)
+        box = tag("div", "pd-card")
+        with parts.panel("Log", flush=True):
+            log = _log_table()
+        with box:
+            Watch(visitor, view, over, lambda lines: _add_lines(log, lines))
     elif view.state == "done":
         await _results(visitor, view)
     else:
@@ -78,7 +79,7 @@ async def _results(visitor: Visitor, view: RunView) -> None:
         words("p", f"The results cannot be read: {error}", "pd-notice pd-bad")
         return
     lines = await _lines(visitor, view.id)
-    results_tabs(found, {"Log": partial(_log_table, lines)})
+    results_tabs(found, {"Log": lambda: _add_lines(_log_table(), lines)})
 
 
 def problem_box(problem: dict[str, object]) -> None:
@@ -96,7 +97,8 @@ def problem_box(problem: dict[str, object]) -> None:
 def _facts(view: RunView) -> None:
     """What the run is, in a line."""
     with tag("div", "pd-row pd-facts"):
-        state_badge(view)
+        if view.state in runs.OVER:
+            state_badge(view)
         words("span", KINDS[view.kind])
         with tag("span", "pd-muted"):
             words("span", "asked for ")
@@ -141,18 +143,24 @@ def _actions(visitor: Visitor, view: RunView) -> None:
 async def _log(visitor: Visitor, run: UUID) -> None:
     lines = await _lines(visitor, run)
     with parts.panel("Log", flush=True):
-        _log_table(lines)
+        _add_lines(_log_table(), lines)
 
 
 async def _lines(visitor: Visitor, run: UUID) -> list[LogLine]:
     return await visitor.query(lambda session, caller: runs.log_of(session, caller, run, 0, _LOG_LINES_MAX))
 
 
-def _log_table(lines: list[LogLine]) -> None:
-    with tag("div", "pd-log"), parts.listing("Log", "Time", "What", ""):
+def _log_table() -> ui.element:
+    """A log without lines; gives the place for them."""
+    with tag("div", "pd-log"), parts.listing("Log", "Time", "Event", "What") as place:
+        return place
+
+
+def _add_lines(place: ui.element, lines: list[LogLine]) -> None:
+    with place:
         for line in lines:
             with tag("tr"):
                 with tag("td"):
-                    parts.when(line.at)
+                    parts.when(line.at, seconds=True)
                 words("td", line.event, "pd-muted")
                 words("td", line.text, "pd-break")

@@ -25,10 +25,16 @@ _ROUNDS_DRAWN_FROM = 2
 
 
 class Watch:
-    """Shows a run until it is over; then `over` is called with it."""
+    """Shows a run until it is over; then `over` is called with it. `heard` gets the lines of its log as they come."""
 
-    def __init__(self, visitor: Visitor, run: RunView, over: Callable[[RunView], Awaitable[None]]) -> None:
-        self.visitor, self.run, self.over = visitor, run, over
+    def __init__(
+        self,
+        visitor: Visitor,
+        run: RunView,
+        over: Callable[[RunView], Awaitable[None]],
+        heard: Callable[[list[LogLine]], None] | None = None,
+    ) -> None:
+        self.visitor, self.run, self.over, self.heard = visitor, run, over, heard
         self.client = ui.context.client
         self.last_line = 0
         self.rounds: list[ToldRound] = []
@@ -70,6 +76,8 @@ class Watch:
             self.told.text = "This run was deleted."
             return
         self._hear(lines)
+        if self.heard is not None and lines:
+            self.heard(lines)
         self._show()
         if self.run.state in runs.OVER:
             self.timer.cancel()
@@ -108,6 +116,7 @@ class Watch:
         self.told.text = progress_text(run, self.rounds[-1] if self.rounds else None)
         self.spent.text = figures.duration(seconds_of(run)) if run.started_at else ""
         self.bar.value = run.pods_done / max(run.pods, 1) if run.state == "running" else 0.0
+        self.bar.props["indeterminate"] = run.state == "running" and not run.pods_done
         at = run.phases.index(run.phase) if run.phase in run.phases else -1
         for number, (name, item) in enumerate(self.phases.items()):
             item.classes(replace="pd-phase-done" if number < at else "pd-phase-now" if name == run.phase else "")

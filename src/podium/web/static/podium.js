@@ -188,13 +188,15 @@ const podium = (() => {
   customElements.define(
     "pd-moment",
     class extends HTMLElement {
-      static observedAttributes = ["at"];
+      static observedAttributes = ["at", "seconds"];
       attributeChangedCallback() {
+        if (!this.hasAttribute("at")) return;
         const at = new Date(this.getAttribute("at"));
+        const timeStyle = this.hasAttribute("seconds") ? "medium" : "short";
         const part = (options) => new Intl.DateTimeFormat("sv-SE", options).format(at);
         const zone = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(at);
         const name = zone.find((found) => found.type === "timeZoneName").value;
-        this.textContent = `${part({ dateStyle: "short" })} ${part({ timeStyle: "short" })} ${name}`;
+        this.textContent = `${part({ dateStyle: "short" })} ${part({ timeStyle })} ${name}`;
       }
     },
   );
