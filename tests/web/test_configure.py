@@ -146,11 +146,13 @@ def test_profiles_are_found_and_the_study_is_made(signed_in: SignedIn, place: In
     for _again in range(2):
         tab.goto(address)
         tab.get_by_role("button", name="Go on to optimise").click()
-        expect(tab).to_have_url(re.compile(r"/optimise/[0-9a-f-]{36}$"))
+        expect(tab).to_have_url(re.compile(r"/optimise/[0-9a-f-]{36}\?configuration="))
     with place.database.reading() as session:
         (study,) = studies.studies_of(session, caller(place))
     assert (study.facts.pods, study.facts.devices) == (3, 7)
     assert str(study.id) in tab.url
+    tab.get_by_role("navigation", name="Steps").get_by_role("link", name="Configure").click()
+    expect(tab.get_by_label("Number of Wind park")).to_have_value("1")
 
 
 def test_missing_profiles_are_uploaded(signed_in: SignedIn, place: Installation, tmp_path: Path) -> None:

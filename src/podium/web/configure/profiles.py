@@ -240,7 +240,7 @@ class _Step:
         self.told_busy.text = "The study is being made."
         self.told.clear()
         with parts.refusals(place=self.told):
-            ui.navigate.to(f"/optimise/{await self.visitor.change(made)}")
+            ui.navigate.to(f"/optimise/{await self.visitor.change(made)}?configuration={self._id}")
             return
         self.told_busy.text = ""
         self.go.enable()

@@ -7,7 +7,7 @@ from uuid import UUID
 from nicegui import ui
 from sqlalchemy.orm import Session
 
-from podium.service import runs, studies
+from podium.service import configurations, runs, studies
 from podium.service.accounts import Caller, Role
 from podium.service.views import RunView, RunWish, StudyView
 from podium.web import figures, parts, shell, steps
@@ -35,16 +35,23 @@ _COUNT = ("queued", "running", "done")
 
 
 @page("/optimise/{study}", title="Optimise")
-async def optimise_page(visitor: Visitor, study: str) -> None:
-    """Local optimisation, aggregation, and their results."""
+async def optimise_page(visitor: Visitor, study: str, configuration: str = "") -> None:
+    """Local optimisation, aggregation, and their results. `configuration` is what the study was composed of."""
     key = identity(study)
     found = await visitor.query(lambda session, caller: studies.view(session, caller, key))
+    kept = await visitor.query(lambda session, caller: _own_configuration(session, caller, configuration))
     facts = found.facts
     lead = f"{figures.counted(facts.pods, 'POD')}, {figures.counted(facts.devices, 'device')}, {period(found)}"
     with shell.frame(visitor, found.name, active="configure", lead=lead):
-        steps.steps(steps.OPTIMISE, key)
+        steps.steps(steps.OPTIMISE, key, kept)
         step = _Step(visitor, found)
     await step.refresh()
+
+
+def _own_configuration(session: Session, caller: Caller, named: str) -> UUID | None:
+    """The configuration that an address names, where it is still there and the caller's own."""
+    kept = (found.id for found in configurations.configurations_of(session, caller))
+    return next((key for key in kept if str(key) == named), None)
 
 
 def period(study: StudyView) -> str:
