@@ -18,6 +18,10 @@ from podium.web.tags import link, tag, words
 
 _GROUP = "portfolio"
 _UNDELIVERED_KWH = 0.005
+_REFERENCE = (
+    "The reference method's amounts are those of its own formula: it counts both of its bounds in every step, and no "
+    "costs of devices. No plan earns them, also where they are greater than the plan's."
+)
 
 
 def tiles(found: Found) -> None:
@@ -117,6 +121,7 @@ def comparison(found: Found) -> None:
                 told["The pool adds (plan less each POD alone)"] = figures.eur(plan - alone)
             pairs(told)
             if virtus is not None:
+                words("p", _REFERENCE, "pd-muted pd-small")
                 _promise(virtus)
 
 
