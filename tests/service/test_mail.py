@@ -6,6 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from email import message_from_bytes
 
@@ -38,18 +39,27 @@ class Letters(Message):
         self.found.append((parsed["To"], parsed["Subject"], parsed.get_payload(decode=True).decode()))
 
 
-@pytest.fixture
-def letters(place: Installation) -> Iterator[Letters]:
-    """The mailbox of a server on this machine, which the service is told of."""
+@contextmanager
+def receiving() -> Iterator[tuple[Letters, int]]:
+    """The mailbox of a mail server on this machine, and its port."""
     box = Letters()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
-    object.__setattr__(place.settings, "mail", Mail(host="127.0.0.1", port=port, encryption="none"))
-    yield box
-    controller.stop()
+    try:
+        yield box, port
+    finally:
+        controller.stop()
+
+
+@pytest.fixture
+def letters(place: Installation) -> Iterator[Letters]:
+    """A mailbox whose server the service is told of."""
+    with receiving() as (box, port):
+        object.__setattr__(place.settings, "mail", Mail(host="127.0.0.1", port=port, encryption="none"))
+        yield box
 
 
 def received(box: Letters, number: int) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -83,8 +84,8 @@ def url(place: Installation) -> Iterator[str]:
     thread.join()
 
 
-@pytest.fixture
-def context(browser: Browser, url: str) -> Iterator[BrowserContext]:
+@contextmanager
+def visiting(browser: Browser, url: str) -> Iterator[BrowserContext]:
     """A browser without cookies, which reaches this site alone: a request to another one fails the test."""
     foreign: list[str] = []
     made = browser.new_context(base_url=url, viewport={"width": 1440, "height": 900})
@@ -93,6 +94,13 @@ def context(browser: Browser, url: str) -> Iterator[BrowserContext]:
     yield made
     made.close()
     assert foreign == [], "requests that leave the server"
+
+
+@pytest.fixture
+def context(browser: Browser, url: str) -> Iterator[BrowserContext]:
+    """A browser of somebody who has not signed in."""
+    with visiting(browser, url) as found:
+        yield found
 
 
 def _is_own(address: str, url: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -18,16 +19,25 @@ from web.conftest import PASSWORD
 PATIENCE_SECONDS = 400
 
 
+@contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    """A server in an empty folder, started as users start it; no process of it is left."""
+    found = Server(folder, None)
+    try:
+        yield found
+    finally:
+        workers = found.workers()
+        found.process.terminate()
+        found.process.wait(20)
+        until(lambda: not any(alive(worker) for worker in workers), "the workers have ended")
+        found.log.close()
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """A server in an empty folder, started as users start it; no process of it is left."""
-    found = Server(tmp_path, None)
-    yield found
-    workers = found.workers()
-    found.process.terminate()
-    found.process.wait(20)
-    until(lambda: not any(alive(worker) for worker in workers), "the workers have ended")
-    found.log.close()
+    """A server of the test's own."""
+    with serving(tmp_path) as found:
+        yield found
 
 
 def test_the_demo_is_one_click_away(browser: Browser, server: Server) -> None:
