@@ -21,6 +21,7 @@ from podium.web.tags import link, tag, words
 from podium.web.visitor import Visitor, page
 
 _OFFERED = 200
+_SIDES = ("A", "B", "Difference, B less A")
 _VERDICTS = {1: "pd-higher", -1: "pd-lower", 0: ""}
 
 
@@ -74,11 +75,11 @@ def run_name(run: RunView) -> str:
 
 
 def _compared(first: Shown, second: Shown) -> None:
-    with tag("div", "pd-panel pd-figures"), parts.listing("Figures compared", "", "A", "B", "Difference, B less A"):
+    with tag("div", "pd-panel"), parts.listing("Figures compared", "", *_SIDES, numbers=_SIDES):
         with tag("tr"):
             words("td", "Run")
             for each in (first, second):
-                with tag("td", "pd-wraps"):
+                with tag("td", "pd-wraps pd-num"), tag("div"):
                     link(each.run.study_name, f"/runs/{each.run.id}", "pd-link pd-break")
                     words("div", run_name(each.run), "pd-muted pd-small")
             words("td", "")

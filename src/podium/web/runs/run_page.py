@@ -75,7 +75,7 @@ async def _results(visitor: Visitor, view: RunView) -> None:
     try:
         found = await visitor.read(lambda place, caller: shown(place, caller, view.id))
     except (InputError, ConflictError) as error:
-        words("p", f"The results cannot be read: {error}", "pd-notice pd-bad")
+        words("p", f"The results cannot be read: {error}", "pd-notice pd-bad", role="alert")
         return
     lines = await _lines(visitor, view.id)
     results_tabs(found, {"Log": partial(_log_table, lines)})
@@ -149,7 +149,7 @@ async def _lines(visitor: Visitor, run: UUID) -> list[LogLine]:
 
 
 def _log_table(lines: list[LogLine]) -> None:
-    with tag("div", "pd-log"), parts.listing("Log", "Time", "What", ""):
+    with tag("div", "pd-log", tabindex="0", role="region", aria_label="Log"), parts.listing("Log", "Time", "Event", "What"):
         for line in lines:
             with tag("tr"):
                 with tag("td"):

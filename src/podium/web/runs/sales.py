@@ -31,7 +31,7 @@ def bids(found: Found) -> None:
                 _curve(found.results.clock, sold)
         if sold.offers is not None and len(sold.offers):
             with tag("div", "pd-card pd-stack"):
-                words("h3", "Offers of reserve")
+                words("h2", "Offers of reserve")
                 _offers(found.results.clock, sold.offers)
 
 
@@ -116,8 +116,8 @@ def shares(run: UUID, found: Found) -> None:
         with tag("div", "pd-two"):
             with tag("div", "pd-card"):
                 Chart(market_charts.shares(table))
-            with tag("div", "pd-card pd-stack pd-figures"):
-                words("h3", "All PODs together")
+            with tag("div", "pd-card pd-stack"):
+                words("h2", "All PODs together")
                 pairs({name: figures.eur(float(table[key].sum())) for key, name in names.items()})
                 words(
                     "p",

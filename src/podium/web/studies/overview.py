@@ -15,7 +15,7 @@ _COLUMNS = (
     parts.Column("devices", "Devices", text=figures.count, numeric=True),
     parts.Column("start", "From", classes=lambda _: "pd-nowrap"),
     parts.Column("steps", "Steps", text=figures.count, numeric=True),
-    parts.Column("created", "Made (UTC)", classes=lambda _: "pd-nowrap"),
+    parts.Column("created", "Made", moment=True),
 )
 _OWNER = parts.Column("owner", "Owner")
 
@@ -60,6 +60,6 @@ def _row(study: StudyView) -> dict[str, object]:
         "devices": facts.devices,
         "start": figures.day(facts.start, facts.time_zone),
         "steps": facts.steps,
-        "created": f"{study.created_at:%Y-%m-%d %H:%M}",
+        "created": study.created_at.isoformat(),
         "owner": study.owner,
     }
