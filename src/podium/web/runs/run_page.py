@@ -149,7 +149,8 @@ async def _lines(visitor: Visitor, run: UUID) -> list[LogLine]:
 
 
 def _log_table(lines: list[LogLine]) -> None:
-    with tag("div", "pd-log", tabindex="0", role="region", aria_label="Log"), parts.listing("Log", "Time", "Event", "What"):
+    around = tag("div", "pd-log", tabindex="0", role="region", aria_label="Log")
+    with around, parts.listing("Log", "Time", "Event", "What"):
         for line in lines:
             with tag("tr"):
                 with tag("td"):
