@@ -128,12 +128,8 @@ def _pods(first: Shown, second: Shown) -> None:
         if table[[f"{key}_a", f"{key}_b"]].isna().all(axis=None):
             continue
         columns += [
-            parts.Column(f"{key}_{side}", f"{name}, {words_}, EUR", text=_two, numeric=True)
+            parts.Column(f"{key}_{side}", f"{name}, {words_}, EUR", text=figures.cents, numeric=True)
             for side, words_ in (("a", "A"), ("b", "B"), ("difference", "B less A"))
         ]
     with parts.panel("PODs that both runs have"):
         Paged(table, columns, label="PODs compared", searched=("pod", "composition"))
-
-
-def _two(value: float) -> str:
-    return figures.number(value, 2)

@@ -59,14 +59,10 @@ def _offers(clock: LocalClock, offers: pd.DataFrame) -> None:
         parts.Column("direction", "Direction"),
         parts.Column("block", "Block"),
         parts.Column("quantity_mw", "Offer, MW", text=lambda value: figures.number(value, 3), numeric=True),
-        parts.Column("availability_eur_per_mw_h", "Availability, EUR/MW/h", text=_two, numeric=True),
-        parts.Column("paid_eur", "Availability, EUR", text=_two, numeric=True),
+        parts.Column("availability_eur_per_mw_h", "Availability, EUR/MW/h", text=figures.cents, numeric=True),
+        parts.Column("paid_eur", "Availability, EUR", text=figures.cents, numeric=True),
     ]
     Paged(rows, columns, label="Offers of reserve", searched=("market", "direction", "block"), choices="market")
-
-
-def _two(value: float) -> str:
-    return figures.number(value, 2)
 
 
 def span_text(clock: LocalClock, start: pd.Timestamp, end: pd.Timestamp) -> str:
@@ -111,7 +107,7 @@ def shares(run: UUID, found: Found) -> None:
         "limits_eur": "Limits and rest",
     }
     columns = [parts.Column("pod", "POD", href=lambda row: pod_address(run, str(row["pod"])))]
-    columns += [parts.Column(key, f"{name}, EUR", text=_two, numeric=True) for key, name in names.items()]
+    columns += [parts.Column(key, f"{name}, EUR", text=figures.cents, numeric=True) for key, name in names.items()]
     with tag("div", "pd-stack"):
         with tag("div", "pd-two"):
             with tag("div", "pd-card"):
