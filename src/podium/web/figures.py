@@ -72,6 +72,15 @@ def _by_size(value: float | None, kilo: str, mega: str) -> str:
     return _with_unit(number(value, 1), kilo)
 
 
+def cents(value: float | None) -> str:
+    """An amount of money where its column says EUR.
+
+    >>> cents(1234.5)
+    '1,234.50'
+    """
+    return number(value, 2)
+
+
 def eur(value: float | None, decimals: int = 2) -> str:
     """An amount of money.
 

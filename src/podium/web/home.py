@@ -34,7 +34,7 @@ async def home(visitor: Visitor) -> None:
         with tag("div", "pd-two pd-wide"):
             with parts.panel("Latest runs", flush=True) as more:
                 _all(more, "All runs", "/runs", shown=bool(latest))
-                run_table(latest, {study.id: study.name for study in own})
+                run_table(latest)
             with tag("div", "pd-stack"):
                 with parts.panel("Latest studies", flush=True) as more:
                     _all(more, "All studies", "/studies", shown=bool(own))

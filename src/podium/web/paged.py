@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from podium.web import figures
-from podium.web.parts import Column, empty
+from podium.web.parts import Column, empty, name_columns
 from podium.web.tags import tag, words
 
 _SIZES = (10, 25, 50, 100, 250)
@@ -53,7 +52,7 @@ class Paged:
                 self._search(label)
                 self._count = words("span", "", "pd-muted pd-small", role="status")
             self.shown = ui.table(
-                columns=[_heading(column) for column in columns],
+                columns=[column.heading() for column in columns],
                 rows=[],
                 row_key=_KEY,
                 pagination={"rowsPerPage": page_size, "page": 1, "sortBy": sort or None, "descending": descending},
@@ -61,8 +60,7 @@ class Paged:
             self.shown.props["rows-per-page-options"] = list(_SIZES)
             self.shown.props["aria-label"] = label
             self.shown.add_slot("body-cell", _CELL)
-            for number, column in enumerate(columns, 1):  # podium.css writes them before the cells on phones
-                self.shown.style[f"--title-{number}"] = json.dumps(column.label, ensure_ascii=False)
+            name_columns(self.shown, [column.label for column in columns])
             self.shown.on("request", self._requested)
             self._nothing = empty("No row fits.")
         self.refresh()
@@ -122,18 +120,6 @@ def _cell(column: Column, row: dict[str, Any]) -> dict[str, str]:
     if column.classes is not None:
         found["look"] = column.classes(row)
     return found
-
-
-def _heading(column: Column) -> dict[str, Any]:
-    side = "right" if column.numeric else "left"
-    return {
-        "name": column.name,
-        "label": column.label,
-        "field": column.name,
-        "sortable": True,
-        "align": side,
-        "classes": "pd-num" if column.numeric else "",
-    }
 
 
 def _lower(frame: pd.DataFrame, searched: Sequence[str]) -> pd.Series[str]:

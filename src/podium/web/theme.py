@@ -46,5 +46,5 @@ def prepare() -> None:
     ui.select.default_props("outlined dense stack-label hide-bottom-space options-dense no-error-icon")
     ui.textarea.default_props("outlined dense stack-label hide-bottom-space no-error-icon")
     ui.table.default_props("flat dense")
-    ui.tabs.default_props("no-caps dense align=left")
+    ui.tabs.default_props("no-caps dense align=left outside-arrows")
     ui.checkbox.default_props("dense")

@@ -34,7 +34,7 @@ def upload_box(visitor: Visitor, done: Done) -> None:
             elif answer["status"] == HTTPStatus.OK:
                 _tell_checked(Validation.model_validate(answer["content"]))
             else:
-                _tell_refused(answer["content"] or {})
+                tell_refused(answer["content"] or {})
 
     with tag("div", "pd-upload pd-stack", data_upload="", data_csrf=visitor.csrf) as box:
         with tag("div", "pd-drop"):
@@ -65,7 +65,8 @@ def _tell_checked(found: Validation) -> None:
         words("p", f"Nothing is wrong: {summary(found.facts)}.")
 
 
-def _tell_refused(content: dict[str, Any]) -> None:
+def tell_refused(content: dict[str, Any]) -> None:
+    """Show why the API refuses what was sent: everything wrong with it, or its words."""
     problems = [Where.model_validate(row) for row in content.get("problems", [])]
     if problems:
         parts.problems(problems)

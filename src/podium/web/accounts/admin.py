@@ -61,12 +61,12 @@ class _Queue:
                 parts.stat("Running", figures.count(queue.running), _workers(queue.workers))
                 parts.stat("Waiting", figures.count(queue.queued))
             if queue.users:
-                with parts.listing("Runs of users", "User", "Running", "Waiting"):
+                with parts.listing("Runs of users", "User", "Running", "Waiting", numbers=("Running", "Waiting")):
                     for email, counts in queue.users.items():
                         with tag("tr"):
                             words("td", email, "pd-break")
-                            words("td", figures.count(counts.get("running", 0)))
-                            words("td", figures.count(counts.get("queued", 0)))
+                            words("td", figures.count(counts.get("running", 0)), "pd-num")
+                            words("td", figures.count(counts.get("queued", 0)), "pd-num")
 
 
 def _workers(count: int) -> str:
@@ -151,7 +151,7 @@ def _setting_rows(prefix: str, group: BaseModel) -> None:
         with tag("tr"):
             words("td", prefix + name.upper(), "pd-mono")
             words("td", shown(name, value), "pd-break")
-            words("td", known.description or "", "pd-muted")
+            words("td", (known.description or "").replace("`", ""), "pd-muted")
 
 
 def shown(name: str, value: object) -> str:

@@ -17,6 +17,8 @@ from podium.web.charts.units import Scale, rounded, scale_of
 _AXIS_LINE = {"onZero": False, "lineStyle": {"color": "var(--chart-line)"}}
 _AXIS_LABEL = {"color": "var(--chart-muted)", "fontSize": 11, "lineHeight": 14, "hideOverlap": True}
 _BELOW = {"nameLocation": "middle", "nameGap": 26, "nameTextStyle": {"color": "var(--chart-muted)"}}
+#: Numbers below bars, which stand beside each other and need room for their digits.
+_FEW = {"splitNumber": 3}
 _GRID_LINE = {"lineStyle": {"color": "var(--chart-grid)"}}
 
 
@@ -62,7 +64,7 @@ def _options(figure: Figure, scales: tuple[Scale, Scale], series: list[dict[str,
             "bottom": bottom,
             "containLabel": True,
         },
-        "xAxis": axes[0] | _BELOW if names else axis,
+        "xAxis": axes[0] | _BELOW | _FEW if names else axis,
         "yAxis": axis if names else axes,
         "tooltip": {
             "trigger": "axis",

@@ -18,8 +18,8 @@ export default {
             <q-btn v-if="zooms" flat dense round size="sm" icon="zoom_in" aria-label="Zoom in" @click="zoomBy(0.6)" />
             <q-btn v-if="zooms" flat dense round size="sm" icon="zoom_out" aria-label="Zoom out" @click="zoomBy(1 / 0.6)" />
             <q-btn v-if="zooms" flat dense round size="sm" icon="fit_screen" aria-label="Show all" @click="zoomTo(0, 1)" />
-            <q-btn flat dense size="sm" label="PNG" :aria-label="'Save ' + chart.title + ' as PNG'" @click="savePicture" />
-            <q-btn flat dense size="sm" label="CSV" :aria-label="'Save ' + chart.title + ' as CSV'" @click="saveTable" />
+            <q-btn flat dense label="PNG" :aria-label="'Save ' + chart.title + ' as PNG'" @click="savePicture" />
+            <q-btn flat dense label="CSV" :aria-label="'Save ' + chart.title + ' as CSV'" @click="saveTable" />
           </span>
         </div>
         <div v-if="note" class="podium-chart-note">{{ note }}</div>

@@ -24,9 +24,12 @@ GROUPS = {
 }
 
 
+_TITLES = ("Plant", "Generation", "Storage", "Loads", "How many")
+
+
 def plant_table(chosen: Choice, changed: Callable[[], None]) -> None:
     """All templates with a field for the number wanted of each; `changed` is called after each change."""
-    with parts.listing("Plants of the catalogue", "Plant", "Generation", "Storage", "Loads", "How many"):
+    with parts.listing("Plants of the catalogue", *_TITLES, numbers=_TITLES[1:]):
         for group in dict.fromkeys(GROUPS.values()):
             with tag("tr", "pd-plant-group"):
                 words("th", group, scope="colgroup", colspan="5")

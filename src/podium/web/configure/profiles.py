@@ -15,11 +15,11 @@ from podium.service import compositions, configurations
 from podium.service.accounts import Caller, Role
 from podium.service.composition_views import ConfigurationChange, ConfigurationWhole
 from podium.service.installation import Installation
-from podium.service.problems import NotFoundError, Where
+from podium.service.problems import NotFoundError
 from podium.study.composition import Composition, composition_of
 from podium.study.forecast import Forecast, forecasts
 from podium.study.supply import MARKET, Given, Needs, needs
-from podium.web import figures, parts, shell, theme
+from podium.web import figures, parts, shell, theme, uploads
 from podium.web.configure.study_profiles import study_profiles
 from podium.web.configure.supplies import (
     Line,
@@ -173,12 +173,8 @@ class _Step:
             if answer["status"] == HTTPStatus.OK:
                 ui.navigate.to(f"/configure/{self._id}/profiles")
                 return
-            content = answer["content"] or {}
             with refused:
-                if problems := [Where.model_validate(row) for row in content.get("problems", [])]:
-                    parts.problems(problems)
-                else:
-                    words("p", parts.sentence(str(content.get("detail", "the server refuses the file"))), "pd-error")
+                uploads.tell_refused(answer["content"] or {})
 
         with parts.panel("Profiles of your own"):
             words(

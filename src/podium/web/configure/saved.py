@@ -80,6 +80,7 @@ class _Saved:
 async def _asked_name(before: str) -> str | None:
     """Another name, or None."""
     with ui.dialog(value=True) as dialog, ui.card():
+        dialog.props["aria-label"] = f"Rename {before}"
         words("h2", "Rename")
         name = parts.field("Name", before)
         with tag("div", "pd-row").style("justify-content: flex-end"):

@@ -102,7 +102,10 @@ def _prices(values: Floats | None) -> None:
 
 
 def _kinds(kinds: dict[str, tuple[int, int]]) -> None:
-    with parts.panel("Devices", flush=True), parts.listing("Devices by kind", "Kind", "Devices", "Profiles"):
+    with (
+        parts.panel("Devices", flush=True),
+        parts.listing("Devices by kind", "Kind", "Devices", "Profiles", numbers=("Devices", "Profiles")),
+    ):
         for title, (devices, profiles) in kinds.items():
             with tag("tr"):
                 words("td", title)

@@ -65,7 +65,9 @@ def _tell_more(count: int) -> None:
 
 def study_profile_table(profiles: Sequence[tuple[str, str, Floats]]) -> None:
     """Names, users and values of the profiles of a study; the first of them where there are many."""
-    with parts.listing("Profiles of the study", "Profile", "Used by", "Mean", "Greatest", "Shape"):
+    with parts.listing(
+        "Profiles of the study", "Profile", "Used by", "Mean", "Greatest", "Shape", numbers=("Mean", "Greatest")
+    ):
         for name, users, values in profiles[:SHOWN_MAX]:
             mean, most = (figures.number(float(value), 3) for value in (values.mean(), values.max()))
             with tag("tr"):
@@ -80,7 +82,7 @@ def study_profile_table(profiles: Sequence[tuple[str, str, Floats]]) -> None:
 
 def forecast_tiles(installed: Installed, found: Sequence[Forecast]) -> None:
     """What is installed, and what the profiles add up to: energy per day, peak and shape of each sort."""
-    with parts.stats().classes("pd-tiles"):
+    with parts.stats():
         parts.stat("PODs", figures.count(installed.pods), figures.counted(installed.devices, "device"))
         if installed.storage_kw:
             parts.stat("Batteries", figures.power_kw(installed.storage_kw), figures.energy_kwh(installed.storage_kwh))

@@ -12,6 +12,7 @@ from podium.study.smard import ZONES, bundled_years, bundled_zones
 from podium.study.supply import bundled_weeks
 from podium.web import parts
 from podium.web.configure.choice import AS_SAVED, NO_RESERVE, Choice
+from podium.web.runs.words import METHODS
 from podium.web.tags import tag, words
 
 Field = ui.input | ui.number | ui.select
@@ -20,7 +21,6 @@ SETTLEMENTS = {
     "retail": "Retail: each POD at its tariff",
     "both": "Both are paid",
 }
-METHODS = {"exact": "Exact, with certificate", "virtus": "VIRTUS, the reference method"}
 STEPS_MIN = (5, 10, 15, 30, 60)
 
 

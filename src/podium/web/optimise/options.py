@@ -9,9 +9,9 @@ from nicegui import ui
 from podium.errors import InputError, Problem
 from podium.service.views import RunOptions
 from podium.web import parts
+from podium.web.runs.words import METHODS
 from podium.web.tags import tag
 
-METHODS = {"exact": "Exact, with certificate", "virtus": "Reference method (VIRTUS)"}
 _PERCENT = 100.0
 
 

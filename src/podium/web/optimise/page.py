@@ -126,8 +126,7 @@ class _Step:
                 self._local_form(first=False)
 
     def _local_form(self, *, first: bool) -> None:
-        if not self.visitor.may(Role.operator):
-            words("p", "Your role may look at runs, but not start any.", "pd-muted")
+        if not self._may_start():
             return
         if first:
             with tag("details", "pd-again"):
@@ -199,8 +198,7 @@ class _Step:
             await self._show_plan()
 
     def _plan_form(self, local: RunView) -> None:
-        if not self.visitor.may(Role.operator):
-            words("p", "Your role may look at runs, but not start any.", "pd-muted")
+        if not self._may_start():
             return
         options = PortfolioOptions(self.study.facts.options)
 
@@ -215,6 +213,13 @@ class _Step:
         button = ui.button("Aggregate", on_click=start).classes("pd-start")
 
     # Both -------------------------------------------------------------------------------------------------------------
+
+    def _may_start(self) -> bool:
+        """Whether the visitor may start runs; says so where not."""
+        may = self.visitor.may(Role.operator)
+        if not may:
+            words("p", "Your role may look at runs, but not start any.", "pd-muted")
+        return may
 
     async def _start(self, wish: RunWish) -> None:
         started = await self.visitor.change(lambda place, caller: runs.start(place, caller, wish, None))

@@ -3,7 +3,7 @@
 from podium.web.parts.boxes import badge, badge_classes, empty, panel, stat, stats, when
 from podium.web.parts.forms import Form, action, checked, field, form_field
 from podium.web.parts.notices import confirm, problems, refusals, say, sentence
-from podium.web.parts.tables import Column, listing, table
+from podium.web.parts.tables import Column, listing, name_columns, table
 from podium.web.shell import trail as crumbs
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "field",
     "form_field",
     "listing",
+    "name_columns",
     "panel",
     "problems",
     "refusals",

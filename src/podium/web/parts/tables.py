@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -41,17 +41,32 @@ class Column:
     classes: Callable[[Row], str] | None = None
     """Classes of a row's cell, such as those of badges."""
     moment: bool = False
-    """Whether values are moments in ISO 8601, shown in the reader's time zone."""
+    """Whether values are moments in ISO format, to be shown in the reader's time zone."""
+
+    def heading(self) -> dict[str, Any]:
+        """The column as Quasar's tables take it."""
+        side, classes = ("right", "pd-num") if self.numeric else ("left", "pd-nowrap" if self.moment else "")
+        return {
+            "name": self.name,
+            "label": self.label,
+            "field": self.name,
+            "sortable": True,
+            "align": side,
+            "classes": classes,
+        }
 
 
 @contextmanager
-def listing(label: str, *titles: str) -> Iterator[ui.element]:
-    """A plain table for rows that hold more than text; yields its body, for rows. An empty title is a gap."""
+def listing(label: str, *titles: str, numbers: Collection[str] = ()) -> Iterator[ui.element]:
+    """A plain table for rows that hold more than text; yields its body, for rows. An empty title is a gap.
+
+    `numbers` are the titles of columns whose cells are right-aligned (pd-num).
+    """
     with tag("div", "pd-table-around"), tag("table", "pd-table", aria_label=label) as whole:
-        _name_columns(whole, titles)
+        name_columns(whole, titles)
         with tag("thead"), tag("tr"):
             for title in titles:
-                words("th", title, scope="col") if title else tag("td")
+                words("th", title, "pd-num" if title in numbers else "", scope="col") if title else tag("td")
         with tag("tbody") as body:
             yield body
 
@@ -71,7 +86,7 @@ def table(
     `label` says to screen readers what the table is. `key` is the column that tells rows apart.
     """
     shown = ui.table(
-        columns=[_column(column) for column in columns],
+        columns=[column.heading() for column in columns],
         rows=[_row(row, columns, key) for row in rows],
         row_key=key,
         pagination={
@@ -84,27 +99,15 @@ def table(
     shown.add_slot("header-cell", _HEAD)
     shown.props["role"], shown.props["aria-label"] = "group", label
     shown.props["hide-pagination"] = not len(rows) > page_size > 0
-    _name_columns(shown, [column.label for column in columns])
+    name_columns(shown, [column.label for column in columns])
     return shown.classes("pd-data")
 
 
-def _name_columns(whole: ui.element, titles: Sequence[str]) -> None:
-    """Hand the titles to podium.css, which writes them before the cells on phones."""
+def name_columns(whole: ui.element, titles: Sequence[str]) -> None:
+    """Hand the titles to podium.css, which writes them before the cells on phones; nothing where one is empty."""
     for number, title in enumerate(titles, 1):
-        whole.style[f"--title-{number}"] = json.dumps(title)
-
-
-def _column(column: Column) -> dict[str, Any]:
-    align = "right" if column.numeric else "left"
-    classes = "pd-num" if column.numeric else ""
-    return {
-        "name": column.name,
-        "label": column.label,
-        "field": column.name,
-        "sortable": True,
-        "align": align,
-        "classes": classes,
-    }
+        if title:
+            whole.style[f"--title-{number}"] = json.dumps(title, ensure_ascii=False)
 
 
 def _row(row: Row, columns: Sequence[Column], key: str) -> dict[str, Any]:
@@ -113,10 +116,10 @@ def _row(row: Row, columns: Sequence[Column], key: str) -> dict[str, Any]:
         value = row[column.name]
         made[column.name] = value
         made[f"{column.name}:text"] = column.text(value)
-        if column.href is not None:
-            made[f"{column.name}:href"] = column.href(row)
         if column.moment:
             made[f"{column.name}:at"] = value
+        if column.href is not None:
+            made[f"{column.name}:href"] = column.href(row)
         if column.classes is not None:
             made[f"{column.name}:class"] = column.classes(row)
     return made

@@ -21,6 +21,7 @@ from podium.web.tags import link, tag, words
 from podium.web.visitor import Visitor, page
 
 _OFFERED = 200
+_SIDES = ("A", "B", "Difference, B less A")
 _VERDICTS = {1: "pd-higher", -1: "pd-lower", 0: ""}
 
 
@@ -74,11 +75,11 @@ def run_name(run: RunView) -> str:
 
 
 def _compared(first: Shown, second: Shown) -> None:
-    with tag("div", "pd-panel pd-figures"), parts.listing("Figures compared", "", "A", "B", "Difference, B less A"):
+    with tag("div", "pd-panel"), parts.listing("Figures compared", "", *_SIDES, numbers=_SIDES):
         with tag("tr"):
             words("td", "Run")
             for each in (first, second):
-                with tag("td", "pd-wraps"):
+                with tag("td", "pd-wraps pd-num"), tag("div"):
                     link(each.run.study_name, f"/runs/{each.run.id}", "pd-link pd-break")
                     words("div", run_name(each.run), "pd-muted pd-small")
             words("td", "")
@@ -127,12 +128,8 @@ def _pods(first: Shown, second: Shown) -> None:
         if table[[f"{key}_a", f"{key}_b"]].isna().all(axis=None):
             continue
         columns += [
-            parts.Column(f"{key}_{side}", f"{name}, {words_}, EUR", text=_two, numeric=True)
+            parts.Column(f"{key}_{side}", f"{name}, {words_}, EUR", text=figures.cents, numeric=True)
             for side, words_ in (("a", "A"), ("b", "B"), ("difference", "B less A"))
         ]
     with parts.panel("PODs that both runs have"):
         Paged(table, columns, label="PODs compared", searched=("pod", "composition"))
-
-
-def _two(value: float) -> str:
-    return figures.number(value, 2)

@@ -19,7 +19,8 @@ from podium.web.visitor import Visitor, page
 
 _PAGE = 25
 _LOOK_SECONDS = 3.0
-_HEADINGS = ("Study", "Kind", "State", "Profit", "Gap", "Took", "Asked for", "Cost, level 1", "Options")
+_HEADINGS = ("Compare", "Study", "Kind", "State", "Profit", "Gap", "Took", "Cost, level 1", "Asked for")
+_NUMBERS = ("Profit", "Gap", "Took", "Cost, level 1")
 _ALL = "all"
 
 
@@ -112,7 +113,7 @@ class _Listed:
                 action = None if anything else ("Configure a portfolio", "/configure")
                 parts.empty("No run fits these filters." if anything else "You have no runs yet.", action)
                 return
-            with parts.listing("Runs", "Compare", *_HEADINGS):
+            with parts.listing("Runs", *_HEADINGS, numbers=_NUMBERS):
                 for run in self.seen:
                     self._row(run)
 
@@ -124,16 +125,18 @@ class _Listed:
                     box.props["aria-label"] = f"Compare {run.study_name}, {KINDS[run.kind]}"
             with tag("td"):
                 words("a", run.study_name, "pd-link pd-break", href=f"/runs/{run.id}")
-            words("td", KINDS[run.kind])
+            with tag("td"), tag("div"):
+                words("div", KINDS[run.kind])
+                if run.options:
+                    words("div", options_text(run.options), "pd-muted pd-small")
             with tag("td"):
                 state_badge(run)
             words("td", figures.eur(profit_of(run)), "pd-num")
             words("td", figures.percent(gap_of(run), 3), "pd-num")
             words("td", figures.duration(seconds_of(run)), "pd-num")
+            words("td", figures.eur(cost_of(run)), "pd-num")
             with tag("td"):
                 parts.when(run.created_at)
-            words("td", figures.eur(cost_of(run)), "pd-num")
-            words("td", options_text(run.options), "pd-muted")
 
     def _tick(self, run: RunView, ticked: bool) -> None:
         self.ticked = [known for known in self.ticked if known != run.id] + ([run.id] if ticked else [])

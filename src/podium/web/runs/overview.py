@@ -22,6 +22,7 @@ _REFERENCE = (
     "The reference method's amounts are those of its own formula: it counts both of its bounds in every step, and no "
     "costs of devices. No plan earns them, also where they are greater than the plan's."
 )
+_LIMITS = ("Limit", "Steps in which it binds", "Value", "1 kW more in all of them", "Greatest in a step")
 
 
 def tiles(found: Found) -> None:
@@ -113,8 +114,8 @@ def comparison(found: Found) -> None:
     with tag("div", "pd-two"):
         with tag("div", "pd-card"):
             Chart(figure)
-        with tag("div", "pd-card pd-stack pd-figures"):
-            words("h3", "The reference method (VIRTUS) and the plan")
+        with tag("div", "pd-card pd-stack"):
+            words("h2", "The reference method (VIRTUS) and the plan")
             plan, alone = rows.get("The plan"), rows.get("Each POD alone, at its tariff")
             told = {name: figures.eur(value) for name, value in rows.items()}
             if plan is not None and alone is not None:
@@ -128,7 +129,13 @@ def comparison(found: Found) -> None:
 def _promise(virtus: dict[str, Any]) -> None:
     """How much of its promise devices can deliver."""
     words("h3", "Energy that the reference method promises to shift")
-    with parts.listing("Promised and undelivered energy", "", "Promised", "Cannot be delivered"):
+    with parts.listing(
+        "Promised and undelivered energy",
+        "",
+        "Promised",
+        "Cannot be delivered",
+        numbers=("Promised", "Cannot be delivered"),
+    ):
         for side, name in (("max", "Upper bound"), ("min", "Lower bound")):
             least, most = virtus[f"undelivered_{side}_kwh"]
             with tag("tr"):
@@ -191,8 +198,8 @@ def _money_table(level2: dict[str, Any]) -> None:
     )  # fmt: skip
     if level2["profit_eur"] is None:
         return
-    with tag("div", "pd-card pd-stack pd-figures"):
-        words("h3", "What the profit is made of")
+    with tag("div", "pd-card pd-stack"):
+        words("h2", "What the profit is made of")
         amounts = {name: sign * float(level2[key]) for name, sign, key in told if level2.get(key) is not None}
         pairs(
             {
@@ -210,9 +217,7 @@ def limits(found: Found) -> None:
         return
     with tag("div", "pd-stack"):
         _boxed(portfolio_charts.limit_prices(found.results, table))
-        with tag("div", "pd-card pd-figures"), parts.listing(
-            "Limits", "Limit", "Steps in which it binds", "Value", "1 kW more in all of them", "Greatest in a step"
-        ):  # fmt: skip
+        with tag("div", "pd-card"), parts.listing("Limits", *_LIMITS, numbers=_LIMITS[1:]):
             for (what, group), part in table.groupby(["what", "group"], sort=False):
                 with tag("tr"):
                     words("td", portfolio_charts.limit_name(str(what), str(group)))
@@ -229,7 +234,10 @@ def limits(found: Found) -> None:
 def files(shown: Shown) -> None:
     """Every file of the results: as it is, and tables as CSV too."""
     base = f"/api/v1/runs/{shown.run.id}/results"
-    with tag("div", "pd-card pd-files"), parts.listing("Files", "File", "Size", "Rows", "Download"):
+    with (
+        tag("div", "pd-card pd-files"),
+        parts.listing("Files", "File", "Size", "Rows", "Download", numbers=("Size", "Rows")),
+    ):
         for file in shown.files:
             stem, _, ending = file.name.rpartition(".")
             with tag("tr"):

@@ -76,7 +76,7 @@ async def _results(visitor: Visitor, view: RunView) -> None:
     try:
         found = await visitor.read(lambda place, caller: shown(place, caller, view.id))
     except (InputError, ConflictError) as error:
-        words("p", f"The results cannot be read: {error}", "pd-notice pd-bad")
+        words("p", f"The results cannot be read: {error}", "pd-notice pd-bad", role="alert")
         return
     lines = await _lines(visitor, view.id)
     results_tabs(found, {"Log": lambda: _add_lines(_log_table(), lines)})
@@ -152,7 +152,8 @@ async def _lines(visitor: Visitor, run: UUID) -> list[LogLine]:
 
 def _log_table() -> ui.element:
     """A log without lines; gives the place for them."""
-    with tag("div", "pd-log"), parts.listing("Log", "Time", "Event", "What") as place:
+    around = tag("div", "pd-log", tabindex="0", role="region", aria_label="Log")
+    with around, parts.listing("Log", "Time", "Event", "What") as place:
         return place
 
 

@@ -31,7 +31,7 @@ def bids(found: Found) -> None:
                 _curve(found.results.clock, sold)
         if sold.offers is not None and len(sold.offers):
             with tag("div", "pd-card pd-stack"):
-                words("h3", "Offers of reserve")
+                words("h2", "Offers of reserve")
                 _offers(found.results.clock, sold.offers)
 
 
@@ -59,14 +59,10 @@ def _offers(clock: LocalClock, offers: pd.DataFrame) -> None:
         parts.Column("direction", "Direction"),
         parts.Column("block", "Block"),
         parts.Column("quantity_mw", "Offer, MW", text=lambda value: figures.number(value, 3), numeric=True),
-        parts.Column("availability_eur_per_mw_h", "Availability, EUR/MW/h", text=_two, numeric=True),
-        parts.Column("paid_eur", "Availability, EUR", text=_two, numeric=True),
+        parts.Column("availability_eur_per_mw_h", "Availability, EUR/MW/h", text=figures.cents, numeric=True),
+        parts.Column("paid_eur", "Availability, EUR", text=figures.cents, numeric=True),
     ]
     Paged(rows, columns, label="Offers of reserve", searched=("market", "direction", "block"), choices="market")
-
-
-def _two(value: float) -> str:
-    return figures.number(value, 2)
 
 
 def span_text(clock: LocalClock, start: pd.Timestamp, end: pd.Timestamp) -> str:
@@ -111,13 +107,13 @@ def shares(run: UUID, found: Found) -> None:
         "limits_eur": "Limits and rest",
     }
     columns = [parts.Column("pod", "POD", href=lambda row: pod_address(run, str(row["pod"])))]
-    columns += [parts.Column(key, f"{name}, EUR", text=_two, numeric=True) for key, name in names.items()]
+    columns += [parts.Column(key, f"{name}, EUR", text=figures.cents, numeric=True) for key, name in names.items()]
     with tag("div", "pd-stack"):
         with tag("div", "pd-two"):
             with tag("div", "pd-card"):
                 Chart(market_charts.shares(table))
-            with tag("div", "pd-card pd-stack pd-figures"):
-                words("h3", "All PODs together")
+            with tag("div", "pd-card pd-stack"):
+                words("h2", "All PODs together")
                 pairs({name: figures.eur(float(table[key].sum())) for key, name in names.items()})
                 words(
                     "p",

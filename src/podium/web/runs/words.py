@@ -12,6 +12,7 @@ from podium.web import figures, parts
 from podium.web.tags import words
 
 KINDS = {"full": "Both levels", "local": "Local", "portfolio": "Aggregate"}
+METHODS = {"exact": "Exact, with certificate", "virtus": "Reference method (VIRTUS)"}
 STATES = {
     "queued": "waiting",
     "running": "running",

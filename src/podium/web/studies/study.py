@@ -40,7 +40,7 @@ async def one_study(visitor: Visitor, study: UUID) -> None:
         with tag("div", "pd-side"):
             with tag("div", "pd-stack"):
                 with parts.panel("Your latest runs of it", flush=True):
-                    run_table(latest, {found.id: found.name})
+                    run_table(latest, of_one_study=True)
                 with parts.panel("Tables", flush=True):
                     _tables(found)
             with tag("div", "pd-stack"):
@@ -61,12 +61,12 @@ def _facts(study: StudyView) -> None:
 
 
 def _tables(study: StudyView) -> None:
-    with parts.listing("Tables", "Table", "Rows", "Download"):
+    with parts.listing("Tables", "Table", "Rows", "Download", numbers=("Rows",)):
         for table, rows in study.facts.tables.items():
             address = f"/api/v1/studies/{study.id}/tables/{table}"
             with tag("tr"):
                 words("td", table, "pd-mono")
-                words("td", figures.count(rows))
+                words("td", figures.count(rows), "pd-num")
                 with tag("td"), tag("div", "pd-row"):
                     link("CSV", f"{address}/csv", download="", aria_label=f"{table} as CSV")
                     link("Parquet", f"{address}/parquet", download="", aria_label=f"{table} as Parquet")
