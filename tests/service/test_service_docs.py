@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import nicegui
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -12,6 +13,7 @@ from podium.service import problems
 from podium.service.app import create_app
 from podium.service.installation import opened
 from podium.service.settings import Mail, Settings, Upload
+from podium.web.app import create_site
 
 PAGE = "docs/service.md"
 #: Greater numbers are written in groups of three digits.
@@ -72,3 +74,12 @@ def test_the_page_names_all_routes(repository: Path, tmp_path: Path) -> None:
     for path in paths:
         short = re.sub(r"\{(?!table|kind|name)\w+\}", "{id}", path.removeprefix("/api/v1"))
         assert short.replace("/{kind}", "") in page, path
+
+
+def test_the_page_names_all_pages(repository: Path) -> None:
+    """Each address of the web app stands there."""
+    page = (repository / PAGE).read_text(encoding="utf-8")
+    assert callable(create_site)  # which brings all pages with it
+    assert len(nicegui.Client.page_routes) > 15
+    for path in nicegui.Client.page_routes.values():
+        assert f"`{re.sub(r'{(?!pod)[a-z]+}', '{id}', path).replace(':path', '')}`" in page, path

@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     """Studies that one user may keep."""
     configurations_max: PositiveInt = 500
     """Configurations that one user may keep."""
+    pages_max: PositiveInt = 500
+    """Pages that may be open from one address; a closed one counts for up to a minute."""
     json_cells_max: PositiveInt = 200_000
     """Values in an answer that gives a study, or the profiles of a composition, as JSON."""
     run_seconds_max: PositiveFloat = 6 * 3600.0

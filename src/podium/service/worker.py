@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from podium import engine, load_study
+from podium.bench.warm_up import compile_kernels
 from podium.compute import KeptFiles, Progress
 from podium.engine import Result
 from podium.errors import InputError, Problem
@@ -257,6 +258,7 @@ def work(settings: Settings, leaving: threading.Event | None = None) -> None:
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        compile_kernels()  # before the first run, and for the server's process too, which finds them on the disk
         worker.work()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import nicegui
 from fastapi import FastAPI
-from nicegui import ui
+from nicegui import Client, ui
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Match, Mount
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from podium.service.app import create_app
 from podium.service.installation import Installation
 from podium.service.origins import foreign_sender
-from podium.service.problems import ForgeryError, answer
+from podium.service.problems import ForgeryError, TooManyError, answer
 from podium.service.settings import Settings
 from podium.web import accounts, configure, home, optimise, runs, shell, studies, theme
 from podium.web.visitor import PLACE
@@ -29,9 +29,12 @@ __all__ = ["accounts", "configure", "create_site", "home", "optimise", "runs", "
 #: Paths of the service, which the pages leave to it, errors included.
 _SERVICE = ("/api/", "/health/", "/metrics", "/openapi.json")
 _SOCKET = "/_nicegui_ws/"
+#: What pages are made of, and the sockets of open ones.
+_PARTS = ("/_nicegui/", _SOCKET, "/_podium/", "/favicon.ico")
 _NONCE_BYTES = 16
 _CLOSED_BY_POLICY = 1008
 _SECONDS_TO_RECONNECT = 20.0
+_RETRY_SECONDS = 60
 
 
 def create_site(place: Installation) -> FastAPI:
@@ -81,7 +84,7 @@ class _Pages(Mount):
 
 
 class _Site:
-    """The pages of an installation: refuses foreign senders, and gives each page its policy."""
+    """The pages of an installation: refuses foreign senders and too many pages, and gives each page its policy."""
 
     def __init__(self, place: Installation) -> None:
         self.place = place
@@ -94,6 +97,9 @@ class _Site:
             await send({"type": "websocket.close", "code": _CLOSED_BY_POLICY})
         elif refused is not None:
             await answer(ForgeryError(f"a page of {refused} sent this request"))(scope, receive, send)
+        elif _has_too_many(scope, self.place.settings):
+            many = TooManyError("too many pages are open; close some, or wait a minute", _RETRY_SECONDS)
+            await answer(many)(scope, receive, send)
         else:
             scope[PLACE] = self.place
             await self.pages(scope, receive, send)
@@ -103,6 +109,14 @@ def _refused(scope: Scope, settings: Settings) -> str | None:
     """The foreign sender of something that acts: NiceGUI itself takes any."""
     acts = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD") or scope["path"].startswith(_SOCKET)
     return foreign_sender(Headers(scope=scope), settings) if acts else None
+
+
+def _has_too_many(scope: Scope, settings: Settings) -> bool:
+    """Whether one page more would be too many for its address: the server keeps each one in memory."""
+    if scope["type"] != "http" or scope["path"].startswith(_PARTS):
+        return False
+    address = scope["client"][0] if scope.get("client") else ""
+    return sum(client.ip == address for client in Client.instances.values()) >= settings.pages_max
 
 
 async def _with_policy(scope: Scope, receive: Receive, send: Send) -> None:

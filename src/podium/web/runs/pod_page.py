@@ -106,7 +106,8 @@ async def pod_page(visitor: Visitor, run: str, pod: str) -> None:
                 why = _Why(visitor, found)
         with charts:
             why.charts = _charts(found, why.show)
-    await why.show(_first_step(found))
+    # Once the page is there: reasons take long where kernels must be compiled first.
+    ui.timer(0.0, lambda: why.show(_first_step(found)), once=True)
 
 
 def _tiles(found: Seen) -> None:
@@ -169,6 +170,8 @@ class _Why:
         with tag("div", "pd-panel-body"):
             words("p", "Click into a chart, or use arrow keys and Enter, to choose a step.", "pd-muted pd-small")
             self.place = tag("div", "pd-why", role="status")
+            with self.place:
+                words("p", "Finding reasons.", "pd-muted")
 
     async def show(self, step: int) -> None:
         """Explain a step, and mark it in all charts."""
