@@ -100,7 +100,7 @@ market:
     injection_max_kw: 12000
   reserve:
     - preset: eu-afrr    # afrr-up and afrr-down in six 4-hour blocks, from 1 MW, held for 1 h
-      increment_mw: 0.1  # the market's own step of 1 MW costs a pool of this size about 2 % of its profit
+      increment_mw: 0.1  # the market's own step of 1 MW costs a pool of this size about 1 % of its profit
       availability_eur_per_mw_h: afrr.csv   # a row per block, a column per product; made-up prices
 """
 AFRR_EUR_PER_MW_H = {
