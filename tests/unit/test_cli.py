@@ -23,7 +23,7 @@ PODIUM = [sys.executable, "-c", "from podium.cli import main; main()"]
 def podium(*arguments: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     """A command in a process of its own, as users start it."""
     return subprocess.run(
-        [*PODIUM, *map(str, arguments)], capture_output=True, text=True, cwd=folder, timeout=100, check=False
+        [*PODIUM, *map(str, arguments)], capture_output=True, text=True, cwd=folder, timeout=300, check=False
     )
 
 
