@@ -10,6 +10,7 @@ from typing import Any
 
 import nicegui
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 from nicegui import Client, ui
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
@@ -21,6 +22,7 @@ from podium.service.installation import Installation
 from podium.service.origins import foreign_sender
 from podium.service.problems import ForgeryError, TooManyError, answer
 from podium.service.settings import Settings
+from podium.study.catalogue import catalogue
 from podium.web import accounts, configure, home, optimise, runs, shell, studies, theme
 from podium.web.visitor import PLACE
 
@@ -46,6 +48,7 @@ def create_site(place: Installation) -> FastAPI:
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[Any]:
+        await run_in_threadpool(catalogue)  # half a second, in which the first page with plants would keep all waiting
         async with served(app) as state, host.router.lifespan_context(host):
             yield state
 
