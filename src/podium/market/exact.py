@@ -18,7 +18,7 @@ from podium.market.coordination import Ask, Coordination, Round, Until, answered
 from podium.market.coupling import Coupling, portfolio_profit_eur
 from podium.market.master import Master, Mixed, Sums
 from podium.market.members import Brief, Members, Part, Settled
-from podium.market.selling import hold_offers, hold_whole, sellable, shared_by_area
+from podium.market.selling import hold_offers, hold_whole, sellable, shared_by_area, within_reach
 from podium.portfolio import Portfolio
 
 Floats = NDArray[np.float64]
@@ -112,6 +112,9 @@ def solve_coupled(
         offsets = np.cumsum([0, *(len(part.area) for part in members)])
         area = np.concatenate([part.area for part in members])
         whole = np.concatenate([part.whole for part in members])
+        task = replace(
+            task, coupling=within_reach(task.coupling, np.sum([part.backing_most_kw for part in members], axis=0))
+        )
         state = begin(task.coupling, area, learned)
         ask = partial(_ask, team)
         go_on(state, ask, Until(gap, ROUNDS, deadline), told)

@@ -60,6 +60,8 @@ class Members:
     """Shape (cluster,)."""
     whole: Bools
     """Clusters that take one answer as it is. Shape (cluster,)."""
+    backing_most_kw: Floats
+    """No answers back more than this, (product, step): all of the power between their devices' limits."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,12 @@ class Part:
             cluster[lone] = len(areas)
             areas.append(int(area[lone]))
             alone.append(True)
-        return Members(cluster, np.array(areas, dtype=np.int64), np.array(alone, dtype=bool))
+        return Members(cluster, np.array(areas, dtype=np.int64), np.array(alone, dtype=bool), self._backing_most_kw())
+
+    def _backing_most_kw(self) -> Floats:
+        store, offering = self.store, self.responder.offering
+        able = offering.eligible & offering.room.backs & ~self.brief.absent[store.pod]
+        return np.asarray(able.astype(float) @ (store.full("p_max") - store.full("p_min")))
 
     def _sums(self, answer: Answer) -> Sums:
         count, store = len(self.members.area), self.store

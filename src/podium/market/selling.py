@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +111,24 @@ def sellable(coupling: Coupling, k: int, b: int, kw: float) -> float:
     if product.increment_kw > 0:
         kw = float(np.floor((kw + ROUNDING_KW) / product.increment_kw) * product.increment_kw)
     return kw if kw >= product.least_kw - ROUNDING_KW and kw > 0 else 0.0
+
+
+def within_reach(coupling: Coupling, most_kw: Floats) -> Coupling:
+    """The same with no offer beyond what the devices have, (product, step), nor what of it can be sold.
+
+    So the bound of a pool that is too small for the least offer knows that it sells none.
+    """
+    products = []
+    for k, product in enumerate(coupling.products):
+        if product.required_kw > 0:
+            products.append(product)
+            continue
+        reach = np.full(product.blocks, np.inf)
+        sold = product.block >= 0
+        np.minimum.at(reach, product.block[sold], most_kw[k, sold])
+        most = np.array([sellable(coupling, k, b, float(reach[b])) for b in range(product.blocks)])
+        products.append(replace(product, most_kw=most))
+    return replace(coupling, products=tuple(products))
 
 
 def shared_by_area(
