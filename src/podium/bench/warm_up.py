@@ -9,8 +9,13 @@ import numpy as np
 from podium.devices import Battery, FixedLoad, HeatPump
 from podium.horizon import Horizon
 from podium.local import optimise_local
+from podium.market.bidding import bids_of
+from podium.market.plan import optimise_portfolio
+from podium.market.prices import EnergyPrices
+from podium.market.terms import Market, ReserveProduct
 from podium.market.virtus.storage import net_power
 from podium.portfolio import Pod, Portfolio
+from podium.study import Study
 
 
 def compile_kernels() -> float:
@@ -38,4 +43,15 @@ def compile_kernels() -> float:
     optimise_local(portfolio, market_eur_per_kwh=np.linspace(-0.1, 0.2, horizon.steps), workers=1)
     two, day = np.full(1, 2.0), np.full((1, horizon.steps), 2.0)
     net_power(two, 2.0 * two, day, day, 0.45 * two, 0.45 * two, 1.0)
+    _level2(portfolio)
     return perf_counter() - begun
+
+
+def _level2(portfolio: Portfolio) -> None:
+    """A plan that sells reserve and its bid curves, at prices above and below zero."""
+    horizon = portfolio.horizon
+    ones, block = np.ones(horizon.steps), np.zeros(horizon.steps, dtype=np.int64)
+    price = np.linspace(-50.0, 100.0, horizon.steps)
+    reserve = ReserveProduct("reserve", "up", block, np.full(1, 5.0), 80.0 * ones)
+    study = Study("warm-up", portfolio, EnergyPrices.single(price), market=Market(reserves=(reserve,)))
+    bids_of(study, optimise_portfolio(study, workers=1), workers=1)
