@@ -208,14 +208,15 @@ def test_a_run_goes_on_after_kill_9_of_everything(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_backup_of_a_server_at_work_is_a_server_at_work(server: Server, tmp_path: Path, many_homes: Path) -> None:
+def test_a_backup_of_a_server_at_work_is_a_server_at_work(server: Server, tmp_path: Path) -> None:
     """`podium backup - | podium restore -` in mid-run, from PostgreSQL into SQLite: both servers finish the run.
 
     The restored one goes on from the batches that were done, and both results are the same.
     """
+    write_big_study(tmp_path / "homes", 1920, "car")  # longer at work than the command takes to start
     with Client(server.url) as client:
         client.set_up("ada@example.org", "Ada", PASSWORD)
-        run = client.start_run(client.upload_study(many_homes).id)
+        run = client.start_run(client.upload_study(tmp_path / "homes").id)
         kept = tmp_path / "podium-data" / "runs" / str(run.id) / "kept"
         until(lambda: any(kept.glob("*.kept")), "some batches are done")
         made = subprocess.run(
