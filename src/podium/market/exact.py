@@ -18,7 +18,7 @@ from podium.market.coordination import Ask, Coordination, Round, Until, answered
 from podium.market.coupling import Coupling, portfolio_profit_eur
 from podium.market.master import Master, Mixed, Sums
 from podium.market.members import Brief, Members, Part, Settled
-from podium.market.selling import hold_offers, hold_whole, sellable, shared_by_area, within_reach
+from podium.market.selling import hold_offers, hold_whole, reach_kw, sellable, shared_by_area, unsellable, within_reach
 from podium.portfolio import Portfolio
 
 Floats = NDArray[np.float64]
@@ -45,8 +45,6 @@ WHOLE_AT = (0.0, 0.5, 1.0)
 MENDS = 5
 MEND_MORE = 1.2
 LACKING_KW = 1e-6
-#: Less than this, kW, is not worth a note where it cannot be sold.
-WORTH_SAYING_KW = 1.0
 
 
 @dataclass(frozen=True)
@@ -112,21 +110,30 @@ def solve_coupled(
         offsets = np.cumsum([0, *(len(part.area) for part in members)])
         area = np.concatenate([part.area for part in members])
         whole = np.concatenate([part.whole for part in members])
-        task = replace(
-            task, coupling=within_reach(task.coupling, np.sum([part.backing_most_kw for part in members], axis=0))
-        )
+        reach = reach_kw(task.coupling, np.sum([part.backing_most_kw for part in members], axis=0))
+        task = replace(task, coupling=within_reach(task.coupling, reach))
         state = begin(task.coupling, area, learned)
         ask = partial(_ask, team)
         go_on(state, ask, Until(gap, ROUNDS, deadline), told)
         if whole.any():
             _make_whole(task, state, ask, whole, Until(gap, WHOLE_ROUNDS, deadline), told)
         best, least_eur, rounds = state.centre, state.least_eur, tuple(state.rounds)
+        wanted = _wanted(state, reach)
         if hold_offers(state.master, task.coupling):
             refocus(state)
             go_on(state, ask, Until(gap, HELD_ROUNDS, deadline))
         sent = (float(np.mean(team.bytes_sent[1:] or [0])), float(np.mean(team.bytes_received[1:] or [0])))
         state.centre, state.least_eur = best, least_eur
-        return _finished(task, state, rounds, team, offsets, late=perf_counter() > deadline, sent=sent)
+        return _finished(task, state, rounds, team, offsets, wanted, late=perf_counter() > deadline, sent=sent)
+
+
+def _wanted(state: Coordination, reach: Sequence[Floats]) -> list[Floats]:
+    """Offers of any size in the best mix, kW; where the devices cannot back one that is sold, all that they have."""
+    own, layout, products = state.master.solve().own, state.master.layout, state.master.coupling.products
+    return [
+        np.where(product.most_kw > 0, own[columns], kw)
+        for product, columns, kw in zip(products, layout.offers, reach, strict=True)
+    ]
 
 
 def _where(workers: Workers, parts: int) -> Where:
@@ -190,13 +197,13 @@ def _make_whole(
 
 
 def _finished(
-    task: Task, state: Coordination, rounds: tuple[Round, ...], team: Team[Part], offsets: Ints, *,
-    late: bool, sent: tuple[float, float],
+    task: Task, state: Coordination, rounds: tuple[Round, ...], team: Team[Part], offsets: Ints,
+    wanted: Sequence[Floats], *, late: bool, sent: tuple[float, float],
 ) -> Found:  # fmt: skip
     """Whole answers chosen, offers rounded, the mix made real, and its money counted."""
     coupling = task.coupling
     mixed, settled = _settled(task, state, team, offsets)
-    offers, dropped = _backed_offers(coupling, settled, [mixed.own[columns] for columns in state.master.layout.offers])
+    offers = _backed_offers(coupling, settled, [mixed.own[columns] for columns in state.master.layout.offers])
     if len(coupling.areas) > 1:
         area = _device_area(task)
         backing = shared_by_area(coupling, state.master.layout, mixed.own, area, settled.backing, offers)
@@ -205,7 +212,8 @@ def _finished(
     misses = mixed.own[state.master.layout.misses]
     return Found(
         settled, offers, state.master.signal_of(state.centre), state.centre, rounds, state.least_eur,
-        portfolio_profit_eur(coupling, power, offers), float(misses.max(initial=0.0)), dropped, late, sent,
+        portfolio_profit_eur(coupling, power, offers), float(misses.max(initial=0.0)),
+        unsellable(coupling, wanted, offers), late, sent,
     )  # fmt: skip
 
 
@@ -276,26 +284,18 @@ def _settle(part: Part, weights: Sequence[dict[int, list[tuple[int, float]]]]) -
     return part.settle(weights[part.brief.number])
 
 
-def _backed_offers(
-    coupling: Coupling, settled: Settled, wanted: Sequence[Floats]
-) -> tuple[tuple[Floats, ...], tuple[str, ...]]:
-    """What the devices back of each offer over its whole block, in steps that can be sold; and what cannot."""
+def _backed_offers(coupling: Coupling, settled: Settled, held: Sequence[Floats]) -> tuple[Floats, ...]:
+    """What the devices back of each offer over its whole block, in steps that can be sold, kW."""
     total = settled.backing.sum(axis=2)
-    offers, dropped = [], []
+    offers = []
     for k, product in enumerate(coupling.products):
-        kw = np.array(wanted[k])
+        kw = np.array(held[k])
         for block in range(product.blocks):
             steps = product.block == block
             backed = min(
                 (float(total[k, side, steps].min()) for side in (0, 1) if product.sides[side] and steps.any()),
                 default=0.0,
             )
-            best = min(kw[block], backed)
-            kw[block] = sellable(coupling, k, block, best)
-            if kw[block] == 0.0 < best and best > WORTH_SAYING_KW:
-                dropped.append(
-                    f"{product.name}, block {block + 1} of {product.blocks}: {best:.1f} kW are not offered, "
-                    f"since the least offer is {product.least_kw:g} kW"
-                )
+            kw[block] = sellable(coupling, k, block, min(kw[block], backed))
         offers.append(kw)
-    return tuple(offers), tuple(dropped)
+    return tuple(offers)

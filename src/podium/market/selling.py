@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 TRIES = 60
 #: An offer that lacks less than this, kW, to the next step is that step: solvers keep rows no more closely.
 ROUNDING_KW = 1e-6
+#: Less than this, kW, is not worth a note where it cannot be sold.
+WORTH_SAYING_KW = 1.0
 
 
 def hold_whole(master: Master, whole: Bools, left_out: int) -> None:
@@ -113,22 +115,40 @@ def sellable(coupling: Coupling, k: int, b: int, kw: float) -> float:
     return kw if kw >= product.least_kw - ROUNDING_KW and kw > 0 else 0.0
 
 
-def within_reach(coupling: Coupling, most_kw: Floats) -> Coupling:
-    """The same with no offer beyond what the devices have, (product, step), nor what of it can be sold.
+def reach_kw(coupling: Coupling, most_kw: Floats) -> tuple[Floats, ...]:
+    """The least of what the devices have, (product, step), in the steps of each block, for each product: (block,)."""
+    found = []
+    for product, most in zip(coupling.products, most_kw, strict=True):
+        reach = np.full(product.blocks, np.inf)
+        sold = product.block >= 0
+        np.minimum.at(reach, product.block[sold], most[sold])
+        found.append(reach)
+    return tuple(found)
+
+
+def within_reach(coupling: Coupling, reach: Sequence[Floats]) -> Coupling:
+    """The same with no offer beyond what of the devices' reach, kW, can be sold.
 
     So the bound of a pool that is too small for the least offer knows that it sells none.
     """
-    products = []
-    for k, product in enumerate(coupling.products):
-        if product.required_kw > 0:
-            products.append(product)
-            continue
-        reach = np.full(product.blocks, np.inf)
-        sold = product.block >= 0
-        np.minimum.at(reach, product.block[sold], most_kw[k, sold])
-        most = np.array([sellable(coupling, k, b, float(reach[b])) for b in range(product.blocks)])
-        products.append(replace(product, most_kw=most))
-    return replace(coupling, products=tuple(products))
+    products = tuple(
+        product
+        if product.required_kw > 0
+        else replace(product, most_kw=np.array([sellable(coupling, k, b, float(kw)) for b, kw in enumerate(reach[k])]))
+        for k, product in enumerate(coupling.products)
+    )
+    return replace(coupling, products=products)
+
+
+def unsellable(coupling: Coupling, wanted: Sequence[Floats], offers: Sequence[Floats]) -> tuple[str, ...]:
+    """In words, the blocks in which nothing is offered though something is wanted, kW."""
+    return tuple(
+        f"{product.name}, block {block + 1} of {product.blocks}: nothing is offered, since it would be {kw:,.1f} kW at "
+        f"most, and the least offer is {max(product.least_kw, product.increment_kw):,g} kW"
+        for product, wishes, offered in zip(coupling.products, wanted, offers, strict=True)
+        for block, kw in enumerate(wishes.tolist())
+        if offered[block] == 0.0 and WORTH_SAYING_KW < kw < max(product.least_kw, product.increment_kw)
+    )
 
 
 def shared_by_area(
