@@ -40,7 +40,7 @@ def test_no_bound_counts_on_offers_beyond_the_devices() -> None:
     assert reach[0] == pytest.approx([260.0, 90.0])
     assert within_reach(coupling, reach).products[0].most_kw == pytest.approx([250.0, 0.0])
     assert unsellable(coupling, reach, [np.array([250.0, 0.0])]) == (
-        "p, block 2 of 2: nothing is offered, since it would be 90.0 kW at most, and the least offer is 100 kW",
+        "p: nothing is offered in block 2 of 2, since it would be 90.0 kW at most, and the least offer is 100 kW",
     )
 
 
@@ -68,5 +68,5 @@ def test_a_pool_below_the_least_offer_says_so_and_is_certified() -> None:
     assert plan.certificate is not None
     assert plan.certificate.gap == pytest.approx(0.0, abs=1e-4)
     assert plan.notices == (
-        "p, block 1 of 1: nothing is offered, since it would be 80.0 kW at most, and the least offer is 100 kW",
+        "p: nothing is offered in block 1 of 1, since it would be 80.0 kW at most, and the least offer is 100 kW",
     )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.bench.benchmark_a import EFFICIENCY, ENERGY_KWH, STEP_HOURS, STEPS, Batch, batches, meter_of, store_of
-from podium.bench.measure import Found
+from podium.bench.measure import Found, certified
 from podium.flex.offering import Offering
 from podium.flex.reserve import Room
 from podium.flex.respond import Responder, Signal
@@ -151,9 +151,7 @@ def run(pods: int, gap: float, told: Callable[[Round], None] = lambda _round: No
     return {
         "benchmark": "c",
         "pods": pods,
-        "objective_eur": objective,
-        "bound_eur": state.least_eur,
-        "gap": (objective - state.least_eur) / abs(objective),
+        **certified(objective, state.least_eur),
         "rounds": len(state.rounds),
         "cpu_seconds": process_time() - begun,
         "cpu_ms_per_pod": 1000 * (process_time() - begun) / pods,

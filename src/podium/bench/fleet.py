@@ -11,7 +11,7 @@ from time import perf_counter, process_time
 import numpy as np
 
 from podium.bench.benchmark_a import STEP_HOURS, STEPS, Batch, batches, store_of
-from podium.bench.measure import Found
+from podium.bench.measure import Found, certified
 from podium.compute import available_workers
 from podium.flex.solve import Solution, solve
 from podium.flexstore import Floats
@@ -43,9 +43,7 @@ def run(pods: int, workers: int | None) -> Found:
         "benchmark": "fleet",
         "pods": pods,
         "set_points": sum(found.schedule.p.size for found, _ in answers),
-        "objective_eur": cost,
-        "bound_eur": bound,
-        "gap": (cost - bound) / abs(cost),
+        **certified(cost, bound),
         "position_greatest_kw": float(position.max()),
         "threads": threads,
         "cpu_seconds": process_time() - begun,

@@ -10,7 +10,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-from podium.bench.measure import Found
+from podium.bench.measure import Found, certified
 from podium.flex.exact import Schedule
 from podium.flex.offering import Offering
 from podium.flex.replay import replayed
@@ -111,9 +111,7 @@ def run(pods: int, gap: float) -> Found:
     return {
         "benchmark": "peak",
         "pods": pods,
-        "objective_eur": objective,
-        "bound_eur": state.least_eur,
-        "gap": (objective - state.least_eur) / abs(objective),
+        **certified(objective, state.least_eur),
         "rounds": len(state.rounds),
         "cpu_seconds": process_time() - begun,
         "wall_seconds": perf_counter() - wall,

@@ -141,14 +141,18 @@ def within_reach(coupling: Coupling, reach: Sequence[Floats]) -> Coupling:
 
 
 def unsellable(coupling: Coupling, wanted: Sequence[Floats], offers: Sequence[Floats]) -> tuple[str, ...]:
-    """In words, the blocks in which nothing is offered though something is wanted, kW."""
-    return tuple(
-        f"{product.name}, block {block + 1} of {product.blocks}: nothing is offered, since it would be {kw:,.1f} kW at "
-        f"most, and the least offer is {max(product.least_kw, product.increment_kw):,g} kW"
-        for product, wishes, offered in zip(coupling.products, wanted, offers, strict=True)
-        for block, kw in enumerate(wishes.tolist())
-        if offered[block] == 0.0 and WORTH_SAYING_KW < kw < max(product.least_kw, product.increment_kw)
-    )
+    """In words, for each product the blocks in which nothing is offered though something is wanted, kW."""
+    notes = []
+    for product, wishes, offered in zip(coupling.products, wanted, offers, strict=True):
+        least = max(product.least_kw, product.increment_kw)
+        blocks = np.flatnonzero((offered == 0.0) & (wishes > WORTH_SAYING_KW) & (wishes < least))
+        if len(blocks):
+            numbers = ", ".join(str(block + 1) for block in blocks.tolist())
+            notes.append(
+                f"{product.name}: nothing is offered in block {numbers} of {product.blocks}, since it would be "
+                f"{wishes[blocks].max():,.1f} kW at most, and the least offer is {least:,g} kW"
+            )
+    return tuple(notes)
 
 
 def shared_by_area(
