@@ -221,7 +221,7 @@ SCRIPT = textwrap.dedent("""
         return part
 
     def ask(state):
-        print(os.getpid(), file=sys.stderr, flush=True)
+        os.write(2, f"{os.getpid()}\\n".encode())  # whole lines, whoever else writes
         time.sleep(60 if state < 2 else 0)
 
     where = Where.dask("local", 2) if sys.argv[1] == "dask" else Where.processes(2)
@@ -237,17 +237,19 @@ def test_workers_end_with_the_process_they_work_for(place: str, number: signal.S
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     command = [sys.executable, script, place]
-    parent = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    assert parent.stderr is not None
-    workers = [int(parent.stderr.readline()) for _ in range(2)]
-    if number == signal.SIGINT:
-        os.killpg(parent.pid, number)
-        said = parent.stderr.read()
-        assert said.count("Traceback") == 1, f"only this process is interrupted: {said}"
-    else:
-        parent.kill()
-    parent.wait(timeout=40)
-    parent.stderr.close()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as parent:
+        try:
+            assert parent.stderr is not None
+            workers = [int(parent.stderr.readline()) for _ in range(2)]
+            if number == signal.SIGINT:
+                os.killpg(parent.pid, number)
+                said = parent.stderr.read()
+                assert said.count("Traceback") == 1, f"only this process is interrupted: {said}"
+            else:
+                parent.kill()
+            parent.wait(timeout=40)
+        finally:
+            parent.kill()
     until = time.time() + 20
     while any(alive(pid) for pid in workers) and time.time() < until:
         time.sleep(0.1)
