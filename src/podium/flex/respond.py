@@ -7,6 +7,7 @@ mixed-integer programme otherwise. Programmes are built once and keep their base
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from podium.flex.highs import Asked
 from podium.flex.kernel import SOLVED, Columns, Groups
 from podium.flex.offering import DOWN, UP, BackingColumns, Offering, add_backing, backing_price, connection_rows
 from podium.flex.program import DeviceColumns, Model, PodProgram, build, composition
+from podium.flex.replay import replayed
 from podium.flex.solve import constant_eur, device_cost_eur, net_power, structure, write_schedule
 from podium.flexstore import FlexStore, Floats
 from podium.portfolio import Meter
@@ -65,13 +67,21 @@ def _rests(store: FlexStore, offering: Offering) -> Bools:
     return np.asarray(room.free | ~store.has_store | still)
 
 
-@dataclass
-class _Batch:
-    """Programmes of one pattern."""
+@dataclass(frozen=True)
+class Programmes:
+    """PODs of one pattern, their programmes at their own tariffs, and where prices of energy and reserve come in."""
 
     pods: Ints
+    area: Ints
     program: PodProgram
     backing: list[BackingColumns]
+
+
+@dataclass
+class _Batch:
+    """Programmes that are solved again and again."""
+
+    programmes: Programmes
     asked: Asked
 
 
@@ -119,6 +129,28 @@ class Responder:
             return self.answer(signal, gap)
         return found
 
+    def programmes(self) -> list[Programmes]:
+        """Programmes of all PODs that answer."""
+        return self._programmes(np.flatnonzero(~self.absent))
+
+    def made_real(self, programmes: Sequence[Programmes], solutions: Sequence[Floats]) -> Answer:
+        """What solutions, (pod, column) of each pattern, come to where no store charges and discharges at once.
+
+        The least that a POD could pay is not known from them, and 0 in the answer.
+        """
+        store, pods = self.store, len(self.area)
+        schedule = Schedule.empty(store.devices, store.steps)
+        backing = np.zeros((self.offering.products, 2, store.devices, store.steps))
+        for mine, found in zip(programmes, solutions, strict=True):
+            for n, x in enumerate(found):
+                write_schedule(store, mine.program, x, n, schedule)
+                _write_backing(mine, x, n, backing)
+        schedule.p[:] = np.clip(schedule.p, store.full("p_min"), store.full("p_max"))
+        schedule = replayed(store, schedule, self.step_hours)
+        net = net_power(store, schedule.p, pods)
+        own = self.meter.bill(net, self.step_hours) + device_cost_eur(store, schedule, self.step_hours, pods)
+        return Answer(schedule, np.maximum(backing, 0.0), np.where(self.absent, 0.0, own), np.zeros(pods))
+
     def _answer(self, signal: Signal, gap: float | None) -> Answer:
         store, pods = self.store, len(self.area)
         schedule = Schedule.empty(store.devices, store.steps)
@@ -131,7 +163,8 @@ class Responder:
         again = self._overdrawn(schedule, backing)
         backing[:, :, np.isin(store.pod, again)] = 0.0
         for batch in self.batches:
-            asked = np.flatnonzero(np.isin(batch.pods, self.programmed) | np.isin(batch.pods, again))
+            theirs = batch.programmes.pods
+            asked = np.flatnonzero(np.isin(theirs, self.programmed) | np.isin(theirs, again))
             self._programmed(batch, asked, signal, priced, schedule, backing, bound, gap)
         net = net_power(store, schedule.p, pods)
         device = device_cost_eur(store, schedule, self.step_hours, pods)
@@ -173,7 +206,9 @@ class Responder:
         plain = np.concatenate((self.plain_single, self.plain_separable))
         backed = np.concatenate((self.backed_single, self.backed_separable))
         self.programmed = np.setdiff1d(np.flatnonzero(present), np.concatenate((plain, backed)))
-        self.batches = self._batches(np.sort(np.concatenate((self.programmed, backed[: len(backed) * self.strict]))))
+        asked = self._programmes(np.sort(np.concatenate((self.programmed, backed[: len(backed) * self.strict]))))
+        seconds = self.limits.time_limit_seconds
+        self.batches = [_Batch(found, Asked(found.program.arrays, seconds)) for found in asked]
 
     def _overdrawn(self, schedule: Schedule, backing: Floats) -> Ints:
         """PODs whose quick answers do not hold calls over all of their steps, where they have to."""
@@ -208,7 +243,7 @@ class Responder:
         odd = store.has_store & (~fills | ~drains | flows)
         return np.asarray(np.bincount(store.pod[odd], minlength=len(self.area)) == 0)
 
-    def _batches(self, pods: Ints) -> list[_Batch]:
+    def _programmes(self, pods: Ints) -> list[Programmes]:
         store = self.store
         groups: dict[tuple[object, ...], list[int]] = {}
         first, last = np.searchsorted(store.pod, pods), np.searchsorted(store.pod, pods, side="right")
@@ -218,9 +253,9 @@ class Responder:
             limited = bool(np.isfinite([self.meter.withdrawal_max[pod], self.meter.injection_max[pod]]).any())
             key = (*composition(store, rows, bool(self.meter.peak_cost[pod] > 0)), backs, limited)
             groups.setdefault(key, []).append(n)
-        return [self._batch(pods[numbers], first[numbers], last[numbers]) for numbers in groups.values()]
+        return [self._pattern(pods[numbers], first[numbers], last[numbers]) for numbers in groups.values()]
 
-    def _batch(self, pods: Ints, first: Ints, last: Ints) -> _Batch:
+    def _pattern(self, pods: Ints, first: Ints, last: Ints) -> Programmes:
         members = first[:, None] + np.arange(int(last[0] - first[0]))
         found: list[BackingColumns] = []
 
@@ -229,8 +264,7 @@ class Responder:
             connection_rows(model, self.meter, pods, grid, found)
 
         program = build(self.store, members, self.meter, pods, self.step_hours, self.day, exclusive=False, more=more)
-        asked = Asked(program.arrays, self.limits.time_limit_seconds)
-        return _Batch(pods, program, found, asked)
+        return Programmes(pods, self.area[pods], program, found)
 
     def _plainly(self, priced: Meter, schedule: Schedule) -> None:
         """PODs that back nothing, by the dynamic programme."""
@@ -284,22 +318,28 @@ class Responder:
         bound: Floats, gap: float | None,
     ) -> None:  # fmt: skip
         """PODs (those of the batch with these numbers) with programmes: new prices, the same rows."""
-        arrays, grid = batch.program.arrays, batch.program.grid
-        for n, pod in zip(asked.tolist(), batch.pods[asked].tolist(), strict=True):
+        mine = batch.programmes
+        arrays, grid = mine.program.arrays, mine.program.grid
+        for n, pod in zip(asked.tolist(), mine.pods[asked].tolist(), strict=True):
             cost = np.array(arrays.cost[n])
             cost[grid[0]] = self.step_hours * priced.buy[pod]
             cost[grid[1]] = -self.step_hours * priced.sell[pod]
-            for mine in batch.backing:
-                backing_price(mine, signal.reserve[self.area[pod]], cost)
+            for columns in mine.backing:
+                backing_price(columns, signal.reserve[self.area[pod]], cost)
             solved = batch.asked.solve(n, cost, gap)
             if solved.x is None:
                 self.unanswered.add(pod)
                 continue
-            write_schedule(self.store, batch.program, solved.x, n, schedule)
-            for mine in batch.backing:
-                row = batch.program.devices[mine.place].row[n]
-                for product, sides in enumerate(mine.columns):
-                    for side, columns in enumerate(sides):
-                        if columns is not None:
-                            backing[product, side, row] = solved.x[columns]
+            write_schedule(self.store, mine.program, solved.x, n, schedule)
+            _write_backing(mine, solved.x, n, backing)
             bound[pod] = solved.bound
+
+
+def _write_backing(programmes: Programmes, x: Floats, n: int, backing: Floats) -> None:
+    """Write what a programme's solution (column,) for the n-th of its PODs backs."""
+    for mine in programmes.backing:
+        row = programmes.program.devices[mine.place].row[n]
+        for product, sides in enumerate(mine.columns):
+            for side, columns in enumerate(sides):
+                if columns is not None:
+                    backing[product, side, row] = x[columns]

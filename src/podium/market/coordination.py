@@ -52,9 +52,13 @@ class Coordination:
     master: Master
     rounds: list[Round] = field(default_factory=list)
     least_eur: float = -np.inf
-    """No plan costs less."""
+    """No plan costs less that keeps what is held."""
+    proven_eur: float = -np.inf
+    """No plan costs less, whatever is held."""
     centre: Floats = field(default_factory=lambda: np.zeros(0))
-    """Duals of the best bound."""
+    """Duals of the best bound on what is held."""
+    proof: Floats = field(default_factory=lambda: np.zeros(0))
+    """Duals of the best bound, whatever is held."""
     dual: Floats = field(default_factory=lambda: np.zeros(0))
     """Duals to ask with next."""
     mixed: Mixed | None = None
@@ -65,17 +69,25 @@ class Coordination:
 
     @property
     def gap(self) -> float:
-        """Of the last round."""
-        return self.rounds[-1].gap if self.rounds else np.inf
+        """Of the best mix, among plans that keep what is held."""
+        if self.mixed is None:
+            return np.inf
+        return Round(0, -self.least_eur, -self.mixed.cost_eur, 0.0).gap
 
 
 @dataclass(frozen=True)
 class Until:
-    """When the rounds end: within `gap`, after so many, or at the clock's `deadline` (of `perf_counter`)."""
+    """When the rounds end: within `gap`, after so many, or at the clock's `deadline` (of `perf_counter`).
+
+    They also end within `held_gap` of the best plan that keeps what is held.
+    After `patience` rounds they go on from the programmes of all PODs at once, where these are few.
+    """
 
     gap: float
     rounds: int
     deadline: float
+    patience: int = 0
+    held_gap: float = 0.0
 
 
 def begin(coupling: Coupling, area: Ints, first: Floats | None) -> Coordination:
@@ -85,17 +97,25 @@ def begin(coupling: Coupling, area: Ints, first: Floats | None) -> Coordination:
     return state
 
 
-def go_on(state: Coordination, ask: Ask, until: Until, told: Callable[[Round], None] = lambda _round: None) -> None:
-    """Rounds of answers and new prices. Integers are left out of the answers."""
-    for _ in range(until.rounds):
+def go_on(
+    state: Coordination, ask: Ask, until: Until, told: Callable[[Round], None] = lambda _round: None,
+    at_once: Callable[[], object] | None = None,
+) -> None:  # fmt: skip
+    """Rounds of answers and new prices. Integers are left out of the answers.
+
+    `at_once` gives duals to ask with next, and answers that fit them.
+    """
+    for done in range(until.rounds):
+        if at_once is not None and done == until.patience:
+            at_once()
         answered(state, ask, state.dual, None)
         state.mixed = state.master.solve()
         state.master.forget(state.mixed)
         number = len(state.rounds) + 1
-        state.rounds.append(Round(number, -state.least_eur, -state.mixed.cost_eur, perf_counter() - state.begun))
+        state.rounds.append(Round(number, -state.proven_eur, -state.mixed.cost_eur, perf_counter() - state.begun))
         told(state.rounds[-1])
         state.dual = STAY * state.centre + (1.0 - STAY) * state.mixed.dual
-        if state.gap <= until.gap or perf_counter() > until.deadline:
+        if state.rounds[-1].gap <= until.gap or state.gap <= until.held_gap or perf_counter() > until.deadline:
             break
 
 
@@ -106,8 +126,15 @@ def answered(state: Coordination, ask: Ask, dual: Floats, gap: float | None) -> 
     state.asked += 1
     state.known.append((dual, sums.least_eur))
     least_eur = sums.least_eur + state.master.rest_eur(dual)
-    if least_eur > state.least_eur + BETTER * abs(least_eur) or state.asked == 1:
+    if _better(least_eur, state.least_eur):
         state.least_eur, state.centre = least_eur, dual
+    proven_eur = sums.least_eur + state.master.rest_eur(dual, free=True)
+    if _better(proven_eur, state.proven_eur):
+        state.proven_eur, state.proof = proven_eur, dual
+
+
+def _better(found_eur: float, best_eur: float) -> bool:
+    return bool(np.isneginf(best_eur) or found_eur > best_eur + BETTER * abs(best_eur))
 
 
 def refocus(state: Coordination) -> None:

@@ -241,6 +241,8 @@ class Layout:
     """Rows backing of all areas - offer >= ...; -1 where not sold. Shape (product, 2, step)."""
     offers: tuple[Ints, ...]
     """Columns of each product's offers. Shapes (block,)."""
+    short: Ints
+    """Columns of what is missing from the coverage of offers; -1 where not sold. Shape (product, 2, step)."""
     misses: Ints
     """Columns of what is missing from limits and headroom."""
     limits: tuple[LimitRows, ...]
@@ -268,13 +270,14 @@ def layout_of(c: Coupling) -> Layout:
             position[area] = rows
             power.append(columns)
         _settlement(programme, c, power)
-    backing, covered, shares = _backing(programme, c, offers, misses)
+    backing, covered, short, shares = _backing(programme, c, offers)
+    misses += [short[k][short[k] >= 0] for k, product in enumerate(c.products) if product.required_kw > 0]
     limits: list[LimitRows] = []
     if c.positions:
         limits += _limits(programme, c, power, offers, shares, misses)
         limits += _peak(programme, c, power)
     missed = np.concatenate(misses) if misses else np.zeros(0, np.int64)
-    return Layout(programme, position, backing, covered, offers, missed, tuple(limits), shares)
+    return Layout(programme, position, backing, covered, offers, short, missed, tuple(limits), shares)
 
 
 def _settlement(programme: Programme, c: Coupling, power: list[Ints]) -> None:
@@ -292,22 +295,23 @@ def _settlement(programme: Programme, c: Coupling, power: list[Ints]) -> None:
     programme.add(rows, sold, 1.0)
 
 
-def _missing(programme: Programme, c: Coupling, rows: Ints, sign: float, misses: list[Ints]) -> None:
-    """What is missing from rows costs the penalty."""
+def _missing(programme: Programme, c: Coupling, rows: Ints, sign: float) -> Ints:
+    """Columns of what is missing from rows, which costs the penalty."""
     columns = programme.add_columns(
         np.full(len(rows), c.step_hours * c.penalty_eur_per_kwh), np.zeros(1), np.array(c.most_kw)
     )
     programme.add(rows, columns, sign)
-    misses.append(columns)
+    return columns
 
 
 def _backing(
-    programme: Programme, c: Coupling, offers: tuple[Ints, ...], misses: list[Ints]
-) -> tuple[Ints, Ints, list[list[list[Ints | None]]]]:
+    programme: Programme, c: Coupling, offers: tuple[Ints, ...]
+) -> tuple[Ints, Ints, Ints, list[list[list[Ints | None]]]]:
     """Backing of all areas covers every offer. Where areas have limits, each area's share is a column of its own."""
     areas = len(c.areas)
     rows_of = np.full((areas, len(c.products), 2, c.steps), -1)
     covers = np.full((len(c.products), 2, c.steps), -1)
+    short = covers.copy()
     shares: list[list[list[Ints | None]]] = [[[None, None] for _ in c.products] for _ in range(areas)]
     for k, product in enumerate(c.products):
         for side in (0, 1):
@@ -317,7 +321,7 @@ def _backing(
             covered = programme.add_rows(len(sold), 0.0, np.inf)
             programme.add(covered, offers[k][product.block[sold]], -1.0)
             covers[k, side, sold] = covered
-            _missing(programme, c, covered, 1.0, misses if product.required_kw > 0 else [])
+            short[k, side, sold] = _missing(programme, c, covered, 1.0)
             for area in range(areas):
                 if areas == 1:
                     rows_of[area, k, side, sold] = covered
@@ -328,7 +332,7 @@ def _backing(
                 programme.add(covered, columns, 1.0)
                 rows_of[area, k, side, sold] = rows
                 shares[area][k][side] = columns
-    return rows_of, covers, shares
+    return rows_of, covers, short, shares
 
 
 def _limits(
@@ -346,7 +350,7 @@ def _limits(
             for k, product in enumerate(c.products):
                 sold = np.flatnonzero((product.block >= 0) & product.sides[side])
                 programme.add(rows[sold], offers[k][product.block[sold]], 1.0)
-            _missing(programme, c, rows, -1.0, misses)
+            misses.append(_missing(programme, c, rows, -1.0))
             found.append(LimitRows(SIDES[side], None, rows))
         for area, limits in enumerate(c.areas):
             if limits is None:
@@ -358,7 +362,7 @@ def _limits(
                 mine = shares[area][k][side]
                 if mine is not None:
                     programme.add(rows[np.flatnonzero((product.block >= 0) & product.sides[side])], mine, 1.0)
-            _missing(programme, c, rows, -1.0, misses)
+            misses.append(_missing(programme, c, rows, -1.0))
             found.append(LimitRows(SIDES[side], area, rows))
     return found
 

@@ -13,12 +13,23 @@ from numpy.typing import NDArray
 from podium.compute import Team, Where, Workers, team_of
 from podium.errors import SolverError
 from podium.flex.exclusive import Limits
-from podium.flex.respond import Signal
-from podium.market.coordination import Ask, Coordination, Round, Until, answered, begin, go_on, refocus, weights_of
+from podium.flex.respond import Programmes, Signal
+from podium.market.coordination import Coordination, Round, Until, answered, begin, go_on, refocus, weights_of
 from podium.market.coupling import Coupling, portfolio_profit_eur
+from podium.market.direct import Running, nearest_running, solve_direct
 from podium.market.master import Master, Mixed, Sums
 from podium.market.members import Brief, Members, Part, Settled
-from podium.market.selling import hold_offers, hold_whole, reach_kw, sellable, shared_by_area, unsellable, within_reach
+from podium.market.selling import (
+    hold_nearest,
+    hold_offers,
+    hold_whole,
+    lower_short,
+    reach_kw,
+    sellable,
+    shared_by_area,
+    unsellable,
+    within_reach,
+)
 from podium.portfolio import Portfolio
 
 Floats = NDArray[np.float64]
@@ -35,8 +46,14 @@ PART_PODS = 64
 #: Portfolios of at most so many PODs hold calls over all of their steps in every answer, larger ones only in mixes.
 STRICT_PODS = 256
 ROUNDS = 300
+#: Rounds after which a portfolio of at most `STRICT_PODS` goes on from all its programmes at once.
+PATIENCE = 25
 #: Rounds once offers are held that are sold in steps.
 HELD_ROUNDS = 6
+#: ... and at which part of the gap they end.
+HELD_PART = 0.2
+#: How often offers that were rounded up are tried before none of them may lack anything.
+LOWERED = 4
 #: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
 WHOLE_ROUNDS = 6
 WHOLE_GAP = 1e-4
@@ -113,18 +130,108 @@ def solve_coupled(
         reach = reach_kw(task.coupling, np.sum([part.backing_most_kw for part in members], axis=0))
         task = replace(task, coupling=within_reach(task.coupling, reach))
         state = begin(task.coupling, area, learned)
-        ask = partial(_ask, team)
-        go_on(state, ask, Until(gap, ROUNDS, deadline), told)
+        search = _Search(task, state, team, told, gap, deadline, whole, offsets)
+        search.go_on(ROUNDS, PATIENCE)
+        mixed = state.master.solve()
         if whole.any():
-            _make_whole(task, state, ask, whole, Until(gap, WHOLE_ROUNDS, deadline), told)
-        best, least_eur, rounds = state.centre, state.least_eur, tuple(state.rounds)
-        wanted = _wanted(state, reach)
-        if hold_offers(state.master, task.coupling):
-            refocus(state)
-            go_on(state, ask, Until(gap, HELD_ROUNDS, deadline))
+            search.choose_whole()
+        if search.few:
+            wanted = _wanted(state, reach)
+            search.sell_few(mixed)
+        else:
+            if whole.any():
+                search.go_on(WHOLE_ROUNDS, WHOLE_ROUNDS)
+            wanted = _wanted(state, reach)
+            search.sell()
         sent = (float(np.mean(team.bytes_sent[1:] or [0])), float(np.mean(team.bytes_received[1:] or [0])))
-        state.centre, state.least_eur = best, least_eur
-        return _finished(task, state, rounds, team, offsets, wanted, late=perf_counter() > deadline, sent=sent)
+        return _finished(task, state, team, offsets, wanted, late=perf_counter() > deadline, sent=sent)
+
+
+@dataclass
+class _Search:
+    """The way from prices to a plan that can be sold and run."""
+
+    task: Task
+    state: Coordination
+    team: Team[Part]
+    told: Callable[[Round], None]
+    gap: float
+    deadline: float
+    whole: Bools
+    """Clusters that take one answer as it is."""
+    offsets: Ints
+    """First cluster of each part, and their number."""
+    running: list[Running] = field(default_factory=list)
+    """What devices that are on or off do, once it is chosen, for the PODs of each part."""
+
+    @property
+    def few(self) -> bool:
+        """Whether all PODs fit into one programme."""
+        return len(self.task.portfolio) <= STRICT_PODS
+
+    def go_on(self, rounds: int, patience: int) -> None:
+        """Rounds; where there are few PODs, after some of them from all programmes at once."""
+        until = Until(self.gap, rounds, self.deadline, patience, HELD_PART * self.gap)
+        go_on(self.state, partial(_ask, self.team), until, self.told, self.at_once if self.few else None)
+
+    def at_once(self) -> None:
+        """All programmes as one: its duals are asked with next, and its solution is an answer."""
+        state, parts = self.state, self.team.ask(_programmes)
+        running = self.running or [{}] * len(parts)
+        found = solve_direct(state.master, parts, running, self.deadline - perf_counter())
+        if found is None:
+            return
+        first = len(state.master.answers)
+        state.master.add(state.asked, _joined(self.team.ask(partial(_take, solutions=found.solutions))))
+        state.asked += 1
+        state.dual = found.dual
+        if self.running:
+            self._hold_whole(first)
+
+    def sell(self) -> None:
+        """Offers in steps are held, and the rest goes on around them."""
+        if hold_offers(self.state.master, self.task.coupling):
+            refocus(self.state)
+            self.go_on(HELD_ROUNDS, HELD_ROUNDS)
+
+    def choose_whole(self) -> None:
+        """Answers of clusters that are whole, at the prices around the best; one of each is held."""
+        state = self.state
+        left_out = len(state.master.answers)
+        last = state.centre if state.mixed is None else state.mixed.dual
+        for share in WHOLE_AT:
+            dual = (1.0 - share) * state.centre + share * last
+            answered(state, partial(_ask, self.team), dual, max(self.task.limits.mip_gap, WHOLE_GAP))
+        hold_whole(state.master, self.whole, left_out)
+
+    def sell_few(self, mixed: Mixed) -> None:
+        """Offers next to those of a mix, and devices on or off to suit them; all else follows from programmes at once.
+
+        Offers that then lack something are lowered.
+        """
+        state, master, coupling = self.state, self.state.master, self.task.coupling
+        raised = hold_nearest(master, coupling, mixed)
+        if self.whole.any():
+            self._switch()
+        for _ in range(LOWERED):
+            refocus(state)
+            patience = 0 if self.whole.any() else HELD_ROUNDS
+            self.go_on(patience + 1, patience)
+            if not lower_short(master, coupling, master.solve(), raised):
+                return
+
+    def _switch(self) -> None:
+        """Devices are on or off as next as can be to what all programmes as one would like."""
+        parts = self.team.ask(_programmes)
+        found = solve_direct(self.state.master, parts, [{}] * len(parts), self.deadline - perf_counter())
+        if found is not None:
+            self.running = nearest_running(parts, found, self.task.limits.time_limit_seconds)
+
+    def _hold_whole(self, first: int) -> None:
+        """Hold the answers of whole clusters from this one on, and none before it."""
+        master = self.state.master
+        of_whole = [number for number, (cluster, _) in enumerate(master.answers) if self.whole[cluster]]
+        master.hold_answers(of_whole, [float(number >= first) for number in of_whole])
 
 
 def _wanted(state: Coordination, reach: Sequence[Floats]) -> list[Floats]:
@@ -155,13 +262,24 @@ def _answers(part: Part, signal: Signal, gap: float | None) -> Sums:
 
 
 def _ask(team: Team[Part], signal: Signal, gap: float | None) -> Sums:
-    found = team.ask(partial(_answers, signal=signal, gap=gap))
+    return _joined(team.ask(partial(_answers, signal=signal, gap=gap)))
+
+
+def _joined(found: Sequence[Sums]) -> Sums:
     return Sums(
         np.concatenate([sums.own_eur for sums in found]),
         np.concatenate([sums.power_kw for sums in found]),
         np.concatenate([sums.backing_kw for sums in found]),
         sum(sums.least_eur for sums in found),
     )
+
+
+def _programmes(part: Part) -> list[Programmes]:
+    return part.programmes()
+
+
+def _take(part: Part, solutions: Sequence[Sequence[Floats]]) -> Sums:
+    return part.take(solutions[part.brief.number])
 
 
 def _learned(task: Task, deadline: float) -> Floats | None:
@@ -184,21 +302,9 @@ def _learned(task: Task, deadline: float) -> Floats | None:
     return dual
 
 
-def _make_whole(
-    task: Task, state: Coordination, ask: Ask, whole: Bools, until: Until, told: Callable[[Round], None]
-) -> None:
-    """Answers of clusters that are whole, at the prices around the best; one of each is held, and the rest goes on."""
-    left_out = len(state.master.answers)
-    last = state.centre if state.mixed is None else state.mixed.dual
-    for share in WHOLE_AT:
-        answered(state, ask, (1.0 - share) * state.centre + share * last, max(task.limits.mip_gap, WHOLE_GAP))
-    hold_whole(state.master, whole, left_out)
-    go_on(state, ask, until, told)
-
-
 def _finished(
-    task: Task, state: Coordination, rounds: tuple[Round, ...], team: Team[Part], offsets: Ints,
-    wanted: Sequence[Floats], *, late: bool, sent: tuple[float, float],
+    task: Task, state: Coordination, team: Team[Part], offsets: Ints, wanted: Sequence[Floats], *, late: bool,
+    sent: tuple[float, float],
 ) -> Found:  # fmt: skip
     """Whole answers chosen, offers rounded, the mix made real, and its money counted."""
     coupling = task.coupling
@@ -211,7 +317,7 @@ def _finished(
     power = np.stack([settled.net_kw[(task.area == a) & ~task.absent].sum(axis=0) for a in range(len(coupling.areas))])
     misses = mixed.own[state.master.layout.misses]
     return Found(
-        settled, offers, state.master.signal_of(state.centre), state.centre, rounds, state.least_eur,
+        settled, offers, state.master.signal_of(state.proof), state.proof, tuple(state.rounds), state.proven_eur,
         portfolio_profit_eur(coupling, power, offers), float(misses.max(initial=0.0)),
         unsellable(coupling, wanted, offers), late, sent,
     )  # fmt: skip

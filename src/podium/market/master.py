@@ -79,7 +79,8 @@ class Master:
         chosen = np.arange(len(self.area)) if clusters is None else np.asarray(clusters)
         costs, starts, index, values = [], [0], [], []
         for cluster in chosen.tolist():
-            rows, entries = self._entries(cluster, sums)
+            rows, entries = self.entries(cluster, sums)
+            rows, entries = np.append(rows, self.rows + cluster), np.append(entries, 1.0)
             known = self.coupling.step_hours * float(self.coupling.known_price @ sums.power_kw[cluster])
             costs.append(sums.own_eur[cluster] + known)
             index.append(rows)
@@ -153,8 +154,11 @@ class Master:
         rest = np.array(highs.getSolution().row_dual)
         return np.where(priced, dual, rest)
 
-    def rest_eur(self, dual: Floats) -> float:
-        """Least cost of the portfolio's own columns at these duals, and of its right-hand sides, EUR."""
+    def rest_eur(self, dual: Floats, *, free: bool = False) -> float:
+        """Least cost of the portfolio's own columns at these duals, and of its right-hand sides, EUR.
+
+        Where `free`, also with offers that are held at other values.
+        """
         dual = self.clean(dual)
         low, high = self.row_lower, self.row_upper
         with np.errstate(invalid="ignore"):
@@ -162,7 +166,8 @@ class Master:
         reduced = self.cost - np.bincount(
             self.entry_column, self.entry * dual[self.entry_row], minlength=len(self.cost)
         )
-        own = np.where(reduced > 0, reduced * self.lower, reduced * self.upper)
+        lower, upper = self.free if free else (self.lower, self.upper)
+        own = np.where(reduced > 0, reduced * lower, reduced * upper)
         return float(sides.sum() + own.sum()) + self.held_eur
 
     def clean(self, dual: Floats) -> Floats:
@@ -188,9 +193,10 @@ class Master:
         for number, value in zip(numbers, values, strict=True):
             self.highs.changeColBounds(int(first + number), float(value), float(value))
 
-    def _entries(self, cluster: int, sums: Sums) -> tuple[Ints, Floats]:
+    def entries(self, cluster: int, sums: Sums) -> tuple[Ints, Floats]:
+        """What a cluster's answer brings to the portfolio's rows: their numbers, and how much."""
         area, layout = self.area[cluster], self.layout
-        rows, values = [np.array([self.rows + cluster])], [np.ones(1)]
+        rows, values = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
         if layout.position[area, 0] >= 0:
             rows.append(layout.position[area])
             values.append(sums.power_kw[cluster])
@@ -207,6 +213,7 @@ class Master:
         self.cost = np.concatenate(p.cost) if p.cost else np.zeros(0)
         self.lower = np.concatenate(p.lower) if p.lower else np.zeros(0)
         self.upper = np.concatenate(p.upper) if p.upper else np.zeros(0)
+        self.free = (self.lower.copy(), self.upper.copy())
         self.row_lower = np.concatenate(p.row_lower) if p.row_lower else np.zeros(0)
         self.row_upper = np.concatenate(p.row_upper) if p.row_upper else np.zeros(0)
         rows, columns, values = (

@@ -14,7 +14,7 @@ from podium.flex.exclusive import Limits
 from podium.flex.offering import Offering
 from podium.flex.replay import replayed
 from podium.flex.reserve import room_of
-from podium.flex.respond import Answer, Responder, Signal
+from podium.flex.respond import Answer, Programmes, Responder, Signal
 from podium.flex.solve import device_cost_eur, net_power
 from podium.market.coupling import Product
 from podium.market.master import Sums
@@ -107,13 +107,25 @@ class Part:
         self.heated = np.flatnonzero((store.aux_max > 0).any(axis=1) | (store.spill_max > 0).any(axis=1))
         self.backs = np.flatnonzero(self.responder.offering.eligible.any(axis=0))
         self.kept: list[_Kept] = []
+        self.asked: list[Programmes] = []
 
     def answer(self, signal: Signal, gap: float | None = None) -> Sums:
         """Sums over each cluster of the answers to a signal, which are remembered.
 
         Integers are kept to a relative `gap`, or left out where that is None.
         """
-        answer = self.responder.answer(signal, gap)
+        return self._remembered(self.responder.answer(signal, gap))
+
+    def programmes(self) -> list[Programmes]:
+        """Programmes of all PODs that answer."""
+        self.asked = self.responder.programmes()
+        return self.asked
+
+    def take(self, solutions: Sequence[Floats]) -> Sums:
+        """Sums over each cluster of a solution of the last `programmes`, (pod, column) each, which is remembered."""
+        return self._remembered(self.responder.made_real(self.asked, solutions))
+
+    def _remembered(self, answer: Answer) -> Sums:
         schedule = answer.schedule
         self.kept.append(
             _Kept(

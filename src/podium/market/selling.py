@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 TRIES = 60
 #: An offer that lacks less than this, kW, to the next step is that step: solvers keep rows no more closely.
 ROUNDING_KW = 1e-6
+#: Offers that lack less than this, kW, are mended when the mix is made real.
+SHORT_KW = 1.0
 #: Less than this, kW, is not worth a note where it cannot be sold.
 WORTH_SAYING_KW = 1.0
 
@@ -92,6 +94,43 @@ def hold_offers(master: Master, coupling: Coupling) -> bool:
         else:
             master.fix_offers(k, b, taken[place])
     return True
+
+
+def hold_nearest(master: Master, coupling: Coupling, mixed: Mixed) -> dict[tuple[int, int], float]:
+    """Hold offers in steps at what can be sold next to a mix. Returns how much they were raised, kW, by place."""
+    raised = {}
+    for k, b, kw in _stepped(master, coupling, mixed):
+        product = coupling.products[k]
+        below = sellable(coupling, k, b, kw)
+        above = sellable(coupling, k, b, max(below + product.increment_kw, product.least_kw))
+        held = above if above - kw < kw - below else below
+        master.fix_offers(k, b, held)
+        raised[k, b] = held - kw
+    return raised
+
+
+def lower_short(master: Master, coupling: Coupling, mixed: Mixed, raised: dict[tuple[int, int], float]) -> bool:
+    """Where held offers are not covered, take the one back that was raised most; False where all are covered."""
+    short = np.where(master.layout.short >= 0, mixed.own[master.layout.short], 0.0).max(axis=(0, 1)) > SHORT_KW
+    lowered = False
+    while short.any():
+        step = int(np.argmax(short))
+        there = {
+            (k, b): raised[k, b]
+            for k, product in enumerate(coupling.products)
+            if (b := int(product.block[step])) >= 0 and (k, b) in raised and mixed.own[master.layout.offers[k][b]] > 0
+        }
+        if not there:
+            short[step] = False
+            continue
+        k, b = max(there, key=lambda place: (there[place], place))
+        product, held = coupling.products[k], float(mixed.own[master.layout.offers[k][b]])
+        lower = sellable(coupling, k, b, max(held - max(product.increment_kw, SHORT_KW), 0.0))
+        master.fix_offers(k, b, lower)
+        raised[k, b] += lower - held
+        short[product.block == b] = False
+        lowered = True
+    return lowered
 
 
 def _stepped(master: Master, coupling: Coupling, mixed: Mixed) -> list[tuple[int, int, float]]:
