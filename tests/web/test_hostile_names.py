@@ -37,7 +37,7 @@ def hostile_home() -> dict[str, str]:
 
 def assert_text(tab: Page) -> None:
     """The names can be read, and nothing of them has become more than text."""
-    assert tab.get_by_text("window.hacked=3").count() > 0, tab.url
+    expect(tab.get_by_text("window.hacked=3").first).to_be_attached()
     assert tab.evaluate("window.hacked") is None, tab.url
     assert tab.locator("[onerror]").count() == 0, tab.url
 

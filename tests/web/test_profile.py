@@ -43,6 +43,7 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(signed_in: SignedIn
 def test_a_token_without_name_or_right_is_refused_beside_the_field(signed_in: SignedIn, place: Installation) -> None:
     tab = signed_in()
     tab.goto("/profile")
+    expect(tab.get_by_role("checkbox")).to_have_count(len(Scope))
     for box in tab.get_by_role("checkbox").all():
         if box.is_checked():
             box.click()

@@ -184,6 +184,7 @@ def test_a_pod_says_why_its_devices_do_what_they_do(signed_in: SignedIn, place: 
     loaded = podium.load_study(place.study_folder(study) / "input")
     at = loaded.horizon.times[40].isoformat()
     drawing = tab.locator("figure.podium-chart", has_text="Net power").first.locator(".podium-chart-drawing")
+    expect(drawing.locator("canvas").first).to_be_visible()
     drawing.focus()
     for _ in range(40):
         drawing.press("ArrowRight")
