@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
@@ -103,6 +103,15 @@ def _is_own(address: str, url: str) -> bool:
 def tab(context: BrowserContext) -> Page:
     """A tab of nobody in particular."""
     return context.new_page()
+
+
+def open_tab(chosen: Locator) -> None:
+    """Choose a tab of a page, whose panel comes from the server, and wait for what it shows."""
+    page = chosen.page
+    if chosen.get_attribute("aria-selected") != "true":
+        page.locator(".nicegui-tab-panel:visible").evaluate("panel => { panel.dataset.left = '' }")
+        chosen.click()
+    expect(page.locator(".nicegui-tab-panel:not([data-left]):visible *").first).to_be_attached()
 
 
 @pytest.fixture
