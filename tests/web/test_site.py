@@ -23,6 +23,7 @@ from podium.service.routes.studies import from_example
 from podium.service.views import RunWish
 from podium.study.composition import composition_of, parse_plants
 from podium.web.app import page_policy
+from processes import PATIENCE_SECONDS
 from web.conftest import PASSWORD, SignedIn, at
 
 #: Pages for visitors who have not signed in; all others must send them away.
@@ -45,7 +46,7 @@ def pages(**ids: UUID) -> list[str]:
 def client(url: str, place: Installation) -> Iterator[httpx.Client]:
     """Somebody without a browser, on a server that has users."""
     accounts.add_user(place, "boss@example.org", "Boss", PASSWORD, Role.admin)
-    with httpx.Client(base_url=url, timeout=30, trust_env=False) as found:
+    with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False) as found:
         yield found
 
 
