@@ -152,11 +152,13 @@ def test_the_image_knows_whether_it_is_well(dockerfile: list[tuple[str, str]]) -
         threading.Thread(target=server.serve_forever, daemon=True).start()
         code = words[2].replace(":8000", f":{server.server_port}")
         codes = []
-        for status["now"] in (200, 503):
-            environment = os.environ | {"no_proxy": "*"}
-            command = [shutil.which("python3") or "python3", "-c", code]
-            codes.append(subprocess.run(command, env=environment, capture_output=True, check=False).returncode)
-        server.shutdown()
+        try:
+            for status["now"] in (200, 503):
+                environment = os.environ | {"no_proxy": "*"}
+                command = [shutil.which("python3") or "python3", "-c", code]
+                codes.append(subprocess.run(command, env=environment, capture_output=True, check=False).returncode)
+        finally:
+            server.shutdown()
     assert codes[0] == 0
     assert codes[1] != 0
 

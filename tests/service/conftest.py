@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import uvicorn
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import NullPool, create_engine, text
+from starlette.types import ASGIApp
 
 from podium.client import Client
 from podium.service import accounts, passwords
@@ -27,7 +27,9 @@ from podium.service.accounts import Role
 from podium.service.app import create_app
 from podium.service.installation import Installation, opened
 from podium.service.settings import Settings
+from processes import PATIENCE_SECONDS, until
 
+GRACE_SECONDS = 5
 PASSWORD = "correct horse battery"
 Visit = Callable[..., Client]
 
@@ -47,12 +49,15 @@ class PostgreSql:
 
     def run(self, *command: str | Path) -> None:
         """Run a command as the server's user."""
-        subprocess.run(command, check=True, capture_output=True, user=self.user, cwd=self.home, timeout=60)
+        subprocess.run(
+            command, check=True, capture_output=True, user=self.user, cwd=self.home, timeout=PATIENCE_SECONDS
+        )
 
     def control(self, *words: str) -> None:
         """Tell the server to start, stop, restart."""
         options = f"-c listen_addresses='' -k {self.home} -c fsync=off -c max_connections=50"
-        self.run(self.pg_ctl, "-D", self.home / "data", "-w", "-l", self.home / "log", "-o", options, *words)
+        places = ("-D", self.home / "data", "-l", self.home / "log")
+        self.run(self.pg_ctl, *places, "-w", "-t", str(int(PATIENCE_SECONDS)), "-o", options, *words)
 
 
 @pytest.fixture(scope="session")
@@ -102,9 +107,11 @@ def new_database(server: PostgreSql) -> Iterator[str]:
     engine = create_engine(server.address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-    yield server.address.replace("/postgres?", f"/{name}?")
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    try:
+        yield server.address.replace("/postgres?", f"/{name}?")
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture
@@ -121,17 +128,18 @@ def place(settings: Settings) -> Iterator[Installation]:
 
 
 @contextmanager
-def serving(place: Installation) -> Iterator[str]:
-    """Address of a server of this process, on a port that is free."""
-    server = uvicorn.Server(uvicorn.Config(create_app(place), port=0, log_config=None, access_log=False))
+def serving(place: Installation, create: Callable[[Installation], ASGIApp] = create_app) -> Iterator[str]:
+    """Address of a server of this process, on a port that is free; at its end nobody waits for streams without end."""
+    config = uvicorn.Config(
+        create(place), port=0, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+    )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server does not start"
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield f"http://127.0.0.1:{port}"
+        until(lambda: server.started or not thread.is_alive(), "the server starts")
+        assert thread.is_alive(), "the server does not start"
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()
@@ -150,7 +158,7 @@ def visit(place: Installation, url: str) -> Iterator[Visit]:
     made: list[Client] = []
 
     def visitor(email: str | None = None, role: Role = Role.operator, token: str | None = None) -> Client:
-        made.append(Client(http=httpx.Client(base_url=url, timeout=30, trust_env=False), token=token))
+        made.append(Client(http=httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False), token=token))
         if email is not None:
             accounts.add_user(place, email, email.partition("@")[0], PASSWORD, role)
             made[-1].sign_in(email, PASSWORD)

@@ -25,6 +25,7 @@ from podium.service.restore import restore
 from podium.service.settings import Settings
 from podium.service.tables import Base
 from podium.service.worker import compute
+from processes import PATIENCE_SECONDS
 from service.conftest import PASSWORD, Visit, new_database, serving
 from service.test_runs import expire, work
 from unit.study_folders import one_home, write_files
@@ -108,7 +109,7 @@ def test_a_backup_of_a_service_that_computes_is_a_service(
                 assert (program.run(run.id).state, program.run(run.id).attempts) == ("done", 2)
             log = [line.text for line in program.log(under_way.id)]
             assert "level 1: all of it done by an earlier attempt" in log
-        with Client(http=httpx.Client(base_url=url, trust_env=False)) as bob:
+        with Client(http=httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False)) as bob:
             bob.sign_in("bob@example.org", PASSWORD)
             assert [found.name for found in bob.studies()] == [study.name]
 

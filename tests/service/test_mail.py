@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,6 +20,7 @@ from podium.service.installation import Installation
 from podium.service.mail import send
 from podium.service.settings import Mail
 from podium.service.tables import Registration, now
+from processes import PATIENCE_SECONDS, reserved_port, until
 from service.conftest import PASSWORD, Visit
 
 NEW = "another long password"
@@ -43,15 +42,13 @@ class Letters(Message):
 def receiving() -> Iterator[tuple[Letters, int]]:
     """The mailbox of a mail server on this machine, and its port."""
     box = Letters()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        yield box, port
-    finally:
-        controller.stop()
+    with reserved_port() as port:
+        controller = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=PATIENCE_SECONDS)
+        controller.start()
+        try:
+            yield box, port
+        finally:
+            controller.stop()
 
 
 @pytest.fixture
@@ -64,9 +61,7 @@ def letters(place: Installation) -> Iterator[Letters]:
 
 def received(box: Letters, number: int) -> tuple[str, str, str]:
     """The letter of a number, which may be under way."""
-    until = time.monotonic() + 10
-    while len(box.found) < number and time.monotonic() < until:
-        time.sleep(0.02)
+    until(lambda: len(box.found) >= number, f"letter {number} is there")
     return box.found[number - 1]
 
 

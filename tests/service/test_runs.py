@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from podium import engine
 from podium.client import Client, ProblemError
 from podium.compute import KeptFiles, kept
 from podium.engine import PHASES
-from podium.service import accounts, housekeeping, jobs, level1, runs
+from podium.service import accounts, housekeeping, jobs, level1, runs, worker
 from podium.service.accounts import Role
 from podium.service.installation import Installation
 from podium.service.tables import RunRow, now
@@ -324,6 +325,29 @@ def test_a_run_whose_worker_is_lost_goes_on_in_another_and_ends_once(
     assert [line.text for line in client.log(run.id)].count("done") == 1
 
 
+def test_a_run_that_ends_is_not_taken_for_one_that_was_taken_away(
+    visit: Visit, place: Installation, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who watches the lease every 10 ms looks after the end, too: results would be deleted, and the worker ended."""
+    object.__setattr__(place.settings, "lease_seconds", 0.04)
+    ended: list[str] = []
+    usual = jobs.end
+
+    def ending(place: Installation, job: jobs.Job, state: str, **values: Any) -> bool:
+        found = usual(place, job, state, **values)
+        time.sleep(0.3)
+        return found
+
+    monkeypatch.setattr(jobs, "end", ending)
+    monkeypatch.setattr(worker, "end_group", lambda: ended.append("worker"))
+    client = visit("ada@example.org")
+    run = client.start_run(client.upload_study(folder).id)
+    work(place)
+    assert client.run(run.id).state == "done"
+    assert ended == []
+    assert "summary.json" in {found.name for found in client.results(run.id)}
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_run_goes_on_while_the_database_restarts(
     visit: Visit, place: Installation, folder: Path, postgresql: PostgreSql, monkeypatch: pytest.MonkeyPatch
@@ -420,8 +444,9 @@ def test_events_tell_a_run_from_start_to_end(visit: Visit, place: Installation, 
     client = visit("ada@example.org")
     run = client.start_run(client.upload_study(folder).id)
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(pretend, place)
+        working = pool.submit(pretend, place)
         events = list(client.events(run.id))
+        working.result()
     assert [content["text"] for kind, content in events if kind == "log"] == ["queued", "running", *PHASES, "done"]
     assert events[-1][0] == "end"
     assert events[-1][1]["state"] == "done"

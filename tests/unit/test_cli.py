@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pandas as pd
 import pytest
 
 from podium import cli
+from processes import PATIENCE_SECONDS, members, until
 from unit.study_folders import one_home, write_files
 
 PODIUM = [sys.executable, "-c", "from podium.cli import main; main()"]
@@ -245,6 +245,28 @@ def slow(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
     return folder
 
 
+TELLING = """
+import sys
+from pathlib import Path
+from podium import cli, engine
+
+some_done, usual = Path(sys.argv.pop(1)), engine.run
+
+def run(study, *, phase, **given):
+    def telling(name):
+        progress = phase(name)
+        def advanced(pods):
+            progress(pods)
+            some_done.touch()
+        return advanced
+    return usual(study, phase=telling, **given)
+
+engine.run = run
+cli.main()
+"""
+"""`podium` that makes a file once the first PODs are done."""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
 @pytest.mark.parametrize(
     ("number", "workers", "code", "words"),
@@ -256,42 +278,36 @@ def slow(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
     ],
 )
 def test_a_run_that_is_stopped_leaves_old_results_whole_and_no_process(
-    slow: Path, number: signal.Signals, workers: int, code: int, words: str
+    slow: Path, tmp_path: Path, number: signal.Signals, workers: int, code: int, words: str
 ) -> None:
     """Exit code as shells expect it and one line; killed outright it can say nothing, yet its workers end."""
-    before = contents(slow / "results")
-    running = subprocess.Popen(
-        [*PODIUM, "run", str(slow), "--workers", str(workers)],
+    before, some_done = contents(slow / "results"), tmp_path / "some done"
+    with subprocess.Popen(
+        [sys.executable, "-c", TELLING, str(some_done), "run", str(slow), "--workers", str(workers)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
         preexec_fn=heed_signals,  # noqa: PLW1509
-    )
-    time.sleep(3.0)
-    assert running.poll() is None
-    running.send_signal(number)
-    out, errors = running.communicate(timeout=30)
+    ) as running:
+        try:
+            until(lambda: some_done.exists() or running.poll() is not None, "the first PODs are done")
+            assert running.poll() is None
+            running.send_signal(number)
+            out, errors = running.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            running.kill()
     assert (running.returncode, out) == (code, "")
     assert errors.startswith(words), errors
     assert "Traceback" not in errors
     assert contents(slow / "results") == before
     assert not [path for path in slow.iterdir() if path.name.startswith(".")]
-    until = time.time() + 10
-    while members(running.pid) and time.time() < until:
-        time.sleep(0.1)
-    assert not members(running.pid)
+    until(lambda: not members(running.pid), "no process of the session is left")
 
 
 def heed_signals() -> None:
     """A job in the background inherits an ignored Ctrl-C, which the command line then ignores too."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def members(session: int) -> list[str]:
-    """Living processes of a session."""
-    done = subprocess.run(["ps", "-o", "stat=", "-s", str(session)], capture_output=True, text=True, check=False)
-    return [line for line in done.stdout.split() if not line.startswith("Z")]
 
 
 def test_the_catalogue_is_listed(say: Say) -> None:

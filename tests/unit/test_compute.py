@@ -16,6 +16,7 @@ from typing import cast
 import pytest
 
 from podium.compute import WorkerLostError, available_workers, each
+from processes import alive, until
 
 Work = Callable[[int], int]
 
@@ -112,22 +113,10 @@ def test_workers_end_with_the_process_they_work_for() -> None:
             print(pid, flush=True)
         time.sleep(60)
     """)
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    workers = [int(parent.stdout.readline()) for _ in range(2)]
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    until = time.time() + 10
-    while any(alive(pid) for pid in workers) and time.time() < until:
-        time.sleep(0.1)
-    assert not any(alive(pid) for pid in workers)
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
+        try:
+            assert parent.stdout is not None
+            workers = [int(parent.stdout.readline()) for _ in range(2)]
+        finally:
+            parent.kill()
+    until(lambda: not any(map(alive, workers)), "the workers have ended")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pickle
-import time
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -175,15 +175,17 @@ def test_a_file_of_code_that_is_gone_counts_for_nothing(tmp_path: Path) -> None:
         assert kept._read(path) == content
 
 
-def test_short_work_leaves_no_files(tmp_path: Path) -> None:
+def test_short_work_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is done within the pause is not worth a file; then one file takes all that came in since the last."""
     folder = tmp_path / "kept"
     optimise_local(portfolio(), workers=1, kept=KeptFiles(folder, pause_seconds=3600))
     assert not folder.exists()
+    now = [0.0]
+    monkeypatch.setattr(kept, "time", SimpleNamespace(monotonic=lambda: now[0]))
     files = KeptFiles(folder, pause_seconds=0.2)
     for number in range(3):
         files.keep("level 1", f"key {number}", number)
-        time.sleep(0.15)
+        now[0] += 0.15
     assert len(list(folder.iterdir())) == 1
     assert KeptFiles(folder).known("level 1", ["key 2", "key 1", "other"]) == {0: 2, 1: 1}
 

@@ -98,8 +98,8 @@ def test_a_battery_with_other_flows_is_left_to_a_programme(seed: int) -> None:
 
 
 def test_a_time_limit_returns_the_best_so_far_and_its_bound() -> None:
-    """Four coupled on/off devices, a day, two seconds: whatever is found is feasible, and the bound lies below it."""
-    steps, count = 96, 4
+    """Three coupled on/off devices, a day, two seconds: whatever is found is feasible, and the bound lies below it."""
+    steps, count = 96, 3
     random = np.random.default_rng(1)
     engines = FlexStore.of(
         np.array([f"e{n}" for n in range(count)], dtype=object), np.zeros(count, dtype=np.int64), steps,

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pytest
 
 from podium.compute import Where, WorkerLostError, team_of
 from podium.errors import InputError, PodiumError, Problem
+from processes import PATIENCE_SECONDS, alive, until
 from teams import PRICES, State, answers, asking, failing, killing, killing_once, making, pids, team
 
 SERIAL, TWO = Where.serial(), Where.processes(2)
@@ -247,22 +247,10 @@ def test_workers_end_with_the_process_they_work_for(place: str, number: signal.S
                 assert said.count("Traceback") == 1, f"only this process is interrupted: {said}"
             else:
                 parent.kill()
-            parent.wait(timeout=40)
+            parent.wait(timeout=PATIENCE_SECONDS)
         finally:
             parent.kill()
-    until = time.time() + 20
-    while any(alive(pid) for pid in workers) and time.time() < until:
-        time.sleep(0.1)
-    assert not any(alive(pid) for pid in workers)
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+    until(lambda: not any(map(alive, workers)), "the workers have ended")
 
 
 def test_places_are_said_well() -> None:

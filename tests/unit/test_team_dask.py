@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from podium.compute import ClusterLostError, Progress, Where, WorkerLostError, d
 from podium.engine import run
 from podium.errors import PodiumError
 from podium.study import load_study
+from processes import PATIENCE_SECONDS, end, until
 from teams import PRICES, answers, asking, failing, killing, killing_once, pids, team
 from unit.study_folders import one_home, write_files
 
@@ -46,24 +48,20 @@ def far(tmp_path: Path) -> Iterator[tuple[Where, subprocess.Popen[bytes]]]:
     scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0")
     workers = dask("worker", "--nworkers", "2", "--nthreads", "1", "--memory-limit", "0", "--death-timeout", "60")
     try:
+        until(lambda: _address(said), "the scheduler says where it is")
         yield Where.dask(_address(said)), scheduler
     finally:
         dask_client.close_all()
-        for process in (workers, scheduler):
-            process.terminate()
-        for process in (workers, scheduler):
-            process.wait(timeout=20)
+        end(workers)
+        end(scheduler)
 
 
 def _address(said: Path) -> str:
-    import json
-
-    until = time.time() + 60
-    while time.time() < until:
-        if said.exists() and said.read_text().strip():
-            return str(json.loads(said.read_text())["address"])
-        time.sleep(0.05)
-    raise AssertionError("the scheduler did not start")
+    """Where the scheduler is; nothing while its file is not there, or not whole."""
+    try:
+        return str(json.loads(said.read_text())["address"])
+    except (OSError, ValueError):
+        return ""
 
 
 def test_dask_gives_the_serial_answers() -> None:
@@ -80,17 +78,15 @@ def test_states_live_with_the_workers_until_the_team_ends() -> None:
         return len(cluster._desks)
 
     client = dask_client.connection_to(LOCAL).client
+    client.wait_for_workers(2, timeout=PATIENCE_SECONDS)  # also those that stand in for killed ones of other tests
     with team(LOCAL) as asked:
         first, second = asked.ask(pids()), asked.ask(pids())
-        assert sorted(client.run(desks).values()) == [1, 1]
+        until(lambda: sorted(client.run(desks).values()) == [1, 1], "desks of this team alone")
         assert asked.bytes_sent[0] == asked.bytes_sent[1] < 4000
     assert first == second
     assert os.getpid() not in first
     assert sorted(first.count(pid) for pid in set(first)) == [3, 4]
-    until = time.time() + 10
-    while any(client.run(desks).values()) and time.time() < until:
-        time.sleep(0.05)
-    assert not any(client.run(desks).values())
+    until(lambda: not any(client.run(desks).values()), "the team is forgotten")
 
 
 def test_a_worker_killed_in_mid_round_costs_time_and_nothing_else(tmp_path: Path) -> None:

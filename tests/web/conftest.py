@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
@@ -23,11 +20,12 @@ from podium.service.accounts import Role
 from podium.service.installation import Installation, opened
 from podium.service.settings import Settings
 from podium.web.app import create_site
+from service.conftest import serving
 
 PASSWORD = "correct horse battery"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 #: The machine may be busy with other tests.
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 SignedIn = Callable[..., Page]
 
 
@@ -72,16 +70,8 @@ def place(settings: Settings) -> Iterator[Installation]:
 @pytest.fixture
 def url(place: Installation) -> Iterator[str]:
     """Address of the site, served by this process."""
-    config = uvicorn.Config(create_site(place), port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server does not start"
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with serving(place, create_site) as found:
+        yield found
 
 
 @contextmanager
@@ -91,8 +81,10 @@ def visiting(browser: Browser, url: str) -> Iterator[BrowserContext]:
     made = browser.new_context(base_url=url, viewport={"width": 1440, "height": 900})
     made.set_default_timeout(PATIENCE_MS)
     made.on("request", lambda request: None if _is_own(request.url, url) else foreign.append(request.url))
-    yield made
-    made.close()
+    try:
+        yield made
+    finally:
+        made.close()
     assert foreign == [], "requests that leave the server"
 
 
@@ -111,6 +103,15 @@ def _is_own(address: str, url: str) -> bool:
 def tab(context: BrowserContext) -> Page:
     """A tab of nobody in particular."""
     return context.new_page()
+
+
+def open_tab(chosen: Locator) -> None:
+    """Choose a tab of a page, whose panel comes from the server, and wait for what it shows."""
+    page = chosen.page
+    if chosen.get_attribute("aria-selected") != "true":
+        page.locator(".nicegui-tab-panel:visible").evaluate("panel => { panel.dataset.left = '' }")
+        chosen.click()
+    expect(page.locator(".nicegui-tab-panel:not([data-left]):visible *").first).to_be_attached()
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_a_year_of_quarter_hours_is_small_and_quick() -> None:
     rng = np.random.default_rng(1)
     axis = TimeAxis.of(clock("2018-01-01", 365))
     rows = [Series(str(number), 5000 * rng.standard_normal(35_040), str(number)) for number in range(4)]
-    begun = time.perf_counter()
+    begun = time.thread_time()
     text = json.dumps(chart_of(figure(list(rows), axis)), separators=(",", ":"))
-    assert time.perf_counter() - begun < 2.0
+    assert time.thread_time() - begun < 2.0
     assert len(text) < 4 * 35_040 * 9

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -12,25 +11,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from podium.client import Client
-from service.test_serve import Server, alive, until
+from service.test_serve import Server, serving
 from web.conftest import PASSWORD
 
 #: Half a minute where nothing else runs; tests may have company.
 PATIENCE_SECONDS = 400
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """A server in an empty folder, started as users start it; no process of it is left."""
-    found = Server(folder, None)
-    try:
-        yield found
-    finally:
-        workers = found.workers()
-        found.process.terminate()
-        found.process.wait(20)
-        until(lambda: not any(alive(worker) for worker in workers), "the workers have ended")
-        found.log.close()
 
 
 @pytest.fixture

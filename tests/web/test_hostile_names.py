@@ -14,7 +14,7 @@ from podium.service.composition_views import NewConfiguration
 from podium.service.installation import Installation
 from podium.study.composition import composition_of, parse_plants
 from unit.study_folders import one_home, write_files
-from web.conftest import SignedIn
+from web.conftest import SignedIn, open_tab
 from web.test_run_pages import caller, made_run
 
 #: What a browser runs as HTML, as a script in the page's own JSON, and as an expression of Vue (pages allow eval).
@@ -37,17 +37,17 @@ def hostile_home() -> dict[str, str]:
 
 def assert_text(tab: Page) -> None:
     """The names can be read, and nothing of them has become more than text."""
-    assert tab.get_by_text("window.hacked=3").count() > 0, tab.url
+    expect(tab.get_by_text("window.hacked=3").first).to_be_attached()
     assert tab.evaluate("window.hacked") is None, tab.url
     assert tab.locator("[onerror]").count() == 0, tab.url
 
 
 def open_all(tab: Page) -> None:
     """Look into every tab and chart of the page that is open."""
-    for number in range(max(tab.get_by_role("tab").count(), 1)):
-        if tab.get_by_role("tab").count():
-            tab.get_by_role("tab").nth(number).click()
-            tab.wait_for_timeout(300)
+    for chosen in tab.get_by_role("tab").all() or [None]:
+        if chosen is not None:
+            open_tab(chosen)
+            tab.wait_for_timeout(300)  # charts come behind all else
         for drawing in tab.locator(".podium-chart-drawing:visible").all():
             drawing.scroll_into_view_if_needed()
             drawing.hover()

@@ -12,6 +12,7 @@ from podium.service.accounts import Role, Scope, caller_of
 from podium.service.composition_views import NewConfiguration
 from podium.service.installation import Installation
 from podium.study.composition import composition_of, parse_plants
+from processes import PATIENCE_SECONDS
 from web.conftest import PASSWORD, SignedIn, at
 from web.test_configure import keep
 
@@ -28,7 +29,8 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(signed_in: SignedIn
     text = tab.locator("#pd-token").inner_text()
     assert text.startswith("podium_")
     expect(tab.get_by_role("table", name="API tokens").get_by_role("row")).to_have_count(2)
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {text}"}, trust_env=False) as program:
+    bearer = {"Authorization": f"Bearer {text}"}
+    with httpx.Client(base_url=url, headers=bearer, timeout=PATIENCE_SECONDS, trust_env=False) as program:
         assert program.get("/api/v1/studies").status_code == 200
         assert program.get("/api/v1/runs").status_code == 403
         tab.reload()
@@ -43,6 +45,7 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(signed_in: SignedIn
 def test_a_token_without_name_or_right_is_refused_beside_the_field(signed_in: SignedIn, place: Installation) -> None:
     tab = signed_in()
     tab.goto("/profile")
+    expect(tab.get_by_role("checkbox")).to_have_count(len(Scope))
     for box in tab.get_by_role("checkbox").all():
         if box.is_checked():
             box.click()

@@ -103,9 +103,9 @@ def test_ten_thousand_pods_are_searched_at_once(tmp_path: Path) -> None:
     results = read_results(write_results(tmp_path / "r", Case(pods=10_000, step_minutes=60, failed=3)))
     rows = pod_rows(results, planned=True)
     lower = (rows["pod"] + " " + rows["composition"]).str.lower()
-    begun = time.perf_counter()
+    begun = time.thread_time()
     found = chosen_rows(rows, lower, "chp 0999")
-    assert time.perf_counter() - begun < 0.5
+    assert time.thread_time() - begun < 0.5
     assert found["pod"].tolist() == [f"pod-{number:05d}" for number in (999, 9991, 9995, 9999)]
     assert len(chosen_rows(rows, lower, "", ("status", "failed"))) == 3
 

@@ -23,6 +23,7 @@ from podium.service.routes.studies import from_example
 from podium.service.views import RunWish
 from podium.study.composition import composition_of, parse_plants
 from podium.web.app import page_policy
+from processes import PATIENCE_SECONDS
 from web.conftest import PASSWORD, SignedIn, at
 
 #: Pages for visitors who have not signed in; all others must send them away.
@@ -45,7 +46,7 @@ def pages(**ids: UUID) -> list[str]:
 def client(url: str, place: Installation) -> Iterator[httpx.Client]:
     """Somebody without a browser, on a server that has users."""
     accounts.add_user(place, "boss@example.org", "Boss", PASSWORD, Role.admin)
-    with httpx.Client(base_url=url, timeout=30, trust_env=False) as found:
+    with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False) as found:
         yield found
 
 
@@ -155,10 +156,10 @@ def test_a_link_on_another_site_opens_the_page(client: httpx.Client) -> None:
     assert 'content="0;url=/studies?a=1&amp;b=2"' in answer.text
 
 
-def test_open_pages_are_limited(client: httpx.Client, place: Installation) -> None:
+def test_open_pages_are_limited(client: httpx.Client, place: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     """Strangers cannot fill the memory with pages; the API, and what open pages load, are answered all the same."""
-    known = len(nicegui.Client.instances)
-    object.__setattr__(place.settings, "pages_max", known + 3)
+    monkeypatch.setattr(nicegui.Client, "instances", {})  # those of earlier tests would be forgotten in the midst
+    object.__setattr__(place.settings, "pages_max", 3)
     answers = [client.get("/sign-in") for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
     assert (answers[-1].json()["code"], answers[-1].headers["retry-after"]) == ("too-many", "60")

@@ -23,10 +23,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from podium.client import Client, ProblemError
 from service.test_mail import Letters, received, receiving
-from service.test_serve import PODIUM, Server
+from service.test_serve import PODIUM, Server, serving
 from unit.study_folders import one_home, write_files
 from web.conftest import PASSWORD, at, visiting
-from web.test_first_visit import serving
 from web.test_run_pages import read_by_keys
 
 NEW = "another long password"

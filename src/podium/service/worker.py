@@ -12,8 +12,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -83,16 +83,14 @@ def end_group() -> None:
 def compute(place: Installation, job: Job) -> None:
     """Compute a run, and say how it ended. Its folder of results counts only if the run was still the worker's."""
     folder = place.run_folder(job.run) / job.attempt
-    over = threading.Event()
-    threading.Thread(target=_watch, args=(place, job, over), daemon=True).start()
     try:
         _log.info("begun")
-        ended = _computed(place, job, folder)
-        over.set()
-        _log.info("done" if ended else "computed for nothing: another worker has the run")
+        with _watched(place, job):
+            summary = _computed(place, job, folder)
+        ended = _until_done(lambda: jobs.end(place, job, "done", summary=summary))
+        _log.info("done" if ended else "computed for nothing: cancelled, or given to another worker")
         shutil.rmtree(place.kept_folder(job.run) if ended else folder, ignore_errors=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the end of this run and not of the worker
-        over.set()
         _log.exception("failed")
         shutil.rmtree(folder, ignore_errors=True)
         problem = told(error)
@@ -100,13 +98,13 @@ def compute(place: Installation, job: Job) -> None:
             shutil.rmtree(place.kept_folder(job.run), ignore_errors=True)
 
 
-def _computed(place: Installation, job: Job, folder: Path) -> bool:
+def _computed(place: Installation, job: Job, folder: Path) -> Any:
+    """Compute a run into a folder; returns its summary."""
     study = with_options(load_study(place.study_folder(job.study) / INPUT, place.settings.study_limits), job)
     teller = Teller(place, job)
     result = _result(place, job, study, teller)
     result.write(folder, teller)
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    return _until_done(lambda: jobs.end(place, job, "done", summary=summary))
+    return json.loads((folder / "summary.json").read_text(encoding="utf-8"))
 
 
 def _result(place: Installation, job: Job, study: Study, phase: Teller) -> Result:
@@ -200,6 +198,19 @@ def ranges(numbers: Sequence[int]) -> str:
         else:
             words.append([number + 1])
     return ", ".join("-".join(map(str, word)) for word in words)
+
+
+@contextmanager
+def _watched(place: Installation, job: Job) -> Iterator[None]:
+    """Somebody watches while this computes. Nobody does any more when the run ends: it would look as if taken away."""
+    over = threading.Event()
+    watch = threading.Thread(target=_watch, args=(place, job, over), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watch.join()
 
 
 def _watch(place: Installation, job: Job, over: threading.Event) -> None:
