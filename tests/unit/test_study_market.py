@@ -107,6 +107,43 @@ def test_one_product_of_a_preset_under_another_name(tmp_path: Path) -> None:
     assert [(found.name, found.direction) for found in market(tmp_path, text).reserves] == [("secondary", "down")]
 
 
+def test_energy_of_mfrr_is_sold_by_the_quarter_hour(tmp_path: Path) -> None:
+    """From 1 MW in steps of 1 MW, held for a quarter of an hour; nothing but calls is paid."""
+    text = "reserve:\n  - {preset: eu-mfrr-energy, activated_share: 0.1, activation_eur_per_mwh: 140}"
+    up, down = market(tmp_path, text).reserves
+    assert [(found.name, found.direction) for found in (up, down)] == [
+        ("mfrr-energy-up", "up"),
+        ("mfrr-energy-down", "down"),
+    ]
+    for product in (up, down):
+        assert blocks_of(product) == [1] * 96
+        assert (product.minimum_mw, product.increment_mw, product.sustain_hours) == (1.0, 1.0, 0.25)
+        assert (product.availability_eur_per_mw_h == 0).all()
+        assert (product.activation_eur_per_mwh == 140).all()
+
+
+def test_capacity_of_mfrr_takes_hourly_steps_and_energy_does_not(tmp_path: Path) -> None:
+    """A block of four hours is four steps; a quarter-hour is none, with steps of 5 minutes it is three."""
+    capacity = "reserve:\n  - {preset: eu-mfrr, availability_eur_per_mw_h: 8}"
+    energy = "reserve:\n  - {preset: eu-mfrr-energy, activated_share: 0.1, activation_eur_per_mwh: 140}"
+    found: dict[tuple[str, int], Study] = {}
+    for name, text, minutes in (("hours", capacity, 60), ("fine", energy, 5), ("coarse", energy, 60)):
+        files = with_market(text)
+        files["study.yaml"] = files["study.yaml"].replace("step_minutes: 15", f"step_minutes: {minutes}")
+        folder = write_files(tmp_path / name, files)
+        if name == "coarse":
+            with pytest.raises(InputError) as caught:
+                load_study(folder)
+        else:
+            found[name, minutes] = load_study(folder)
+    assert blocks_of(found["hours", 60].market.reserves[0]) == [4] * 6
+    assert blocks_of(found["fine", 5].market.reserves[1]) == [3] * 96
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"study.yaml, line {HEAD + 3}: blocks of 15 min from 00:00 begin or end within a step; expected blocks of "
+        "whole steps of 60 min, or step_minutes: 15"
+    ] * 2
+
+
 def test_uvam_is_sold_in_its_hours(tmp_path: Path) -> None:
     """2018-05-14 is a Monday: 15:00 to 18:00 are steps 60 to 71, 18:00 to 22:00 steps 72 to 87."""
     afternoon, evening = market(tmp_path, "reserve:\n  - preset: it-uvam-2021").reserves
@@ -267,6 +304,15 @@ CASES: list[tuple[str, str]] = [
         PRODUCT + ", activated_share: 0.1}",
         "line 2: 'activation_eur_per_mwh' is missing in product 'x'; expected a line 'activation_eur_per_mwh: ...'",
     ),
+    (
+        "reserve:\n  - preset: eu-mfrr-energy",
+        "line 2: 'activated_share' is missing in product 'mfrr-energy-up'; expected a line 'activated_share: ...'",
+    ),
+    (
+        "reserve:\n  - preset: eu-mfrr-energy",
+        "line 2: 'activation_eur_per_mwh' is missing in product 'mfrr-energy-down'; expected a line "
+        "'activation_eur_per_mwh: ...'",
+    ),
     (PRODUCT + ", block_minutes: 300}", "line 2: blocks of 300 min in 24 h; expected a length that divides the day"),
     (
         PRODUCT + ", hours: '08:00-20:00', block_minutes: 300}",
@@ -275,7 +321,8 @@ CASES: list[tuple[str, str]] = [
     (PRODUCT + ", hours: '20:00-08:00'}", "line 2: hours '20:00-08:00'; expected hours of a day such as 15:00-18:00"),
     (
         PRODUCT + ", block_minutes: 20}",
-        "line 2: blocks of 20 min from 00:00 begin or end within a step; expected blocks of whole steps of 15 min",
+        "line 2: blocks of 20 min from 00:00 begin or end within a step; expected blocks of whole steps of 15 min, "
+        "or step_minutes: 20",
     ),
     (
         PRODUCT + ", weekdays: [sat, sun]}",

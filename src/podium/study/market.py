@@ -219,13 +219,9 @@ class MarketReader:
 
     def _needed(self, name: str, keys: ReserveKeys, row: int) -> None:
         """Keys that a product cannot do without."""
-        needed = {"name": name or None, "direction": keys.direction, AVAILABILITY: keys.availability_eur_per_mw_h}
-        if keys.activated_share:
-            needed["activation_eur_per_mwh"] = keys.activation_eur_per_mwh
-        for key, value in needed.items():
-            if value is None:
-                of = f" in product {name!r}" if name else " (or a preset)"
-                self._say(is_missing(key) + of, f"a line '{key}: ...'", "reserve", row)
+        for key in ([] if name else ["name"]) + keys.missing():
+            of = f" in product {name!r}" if name else " (or a preset)"
+            self._say(is_missing(key) + of, f"a line '{key}: ...'", "reserve", row)
         if keys.only is not None:
             self._say("'only' without a preset", "'preset:' with it", "reserve", row, "only")
 

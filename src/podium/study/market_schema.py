@@ -111,7 +111,7 @@ class ReserveKeys(BaseModel):
     """Paid for up energy, or asked for down energy, when it is called: a number, or the name of a profile; needed
     where `activated_share` is above 0."""
     activated_share: float | None = Field(default=None, ge=0, le=1)
-    """Expected share of the offered energy that is called; 0 where absent."""
+    """Expected share of the offered energy that is called; 0 where absent, needed where availability earns 0."""
     sustain_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """How long an offer must be held once it is called, h; 1 where absent."""
     minimum_mw: Finite | None = None
@@ -123,6 +123,16 @@ class ReserveKeys(BaseModel):
     kinds: Texts | None = None
     """Kinds of devices that may back an offer; where absent, all that are there when it is called: batteries, CHP,
     loads that move or are cut, cars, heat pumps."""
+
+    def missing(self) -> list[str]:
+        """The keys that a product needs beside its name and that are not said."""
+        needed = ["direction", "availability_eur_per_mw_h"]
+        calls_alone = self.availability_eur_per_mw_h == 0 and self.activated_share is None
+        if calls_alone:
+            needed.append("activated_share")
+        if calls_alone or self.activated_share:
+            needed.append("activation_eur_per_mwh")
+        return [key for key in needed if getattr(self, key) is None]
 
 
 class MarketKeys(BaseModel):
