@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, ValidationError
 
 from podium.market.terms import Direction, Settlement, Takeover
 from podium.study.file_ref import STRICT, FileRef
@@ -85,6 +85,22 @@ class GroupKeys(LimitKeys):
     """The value of the PODs' column `group`."""
 
 
+LIST, TABLE = "<list>", "<table>"
+"""Forms of a key. Pydantic puts them into the place of an error, where they are no key."""
+
+
+def _form(value: Any) -> str:
+    named = isinstance(value, Mapping) and "file" in value
+    return TABLE if named or isinstance(value, str | FileRef) else LIST
+
+
+Groups = Annotated[
+    Annotated[tuple[GroupKeys, ...], Tag(LIST)] | Annotated[FileRef, Tag(TABLE)],
+    Discriminator(_form),
+]
+"""A list of groups, or a table with a row per group."""
+
+
 class ReserveKeys(BaseModel):
     """A reserve product, or what differs from a preset."""
 
@@ -156,8 +172,9 @@ class MarketKeys(BaseModel):
     """Power that devices could take at all times, beside all offers, kW."""
     headroom_sustain_hours: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """How long the headroom must last, h."""
-    groups: tuple[GroupKeys, ...] = ()
-    """Limits of groups of PODs: a list of `group`, `withdrawal_max_kw`, `injection_max_kw`."""
+    groups: Groups = ()
+    """Limits of groups of PODs: a list of `group`, `withdrawal_max_kw`, `injection_max_kw`, or a table with these
+    columns."""
     reserve: tuple[ReserveKeys, ...] = ()
     """Reserve products, see below."""
     takeover: Takeover = "proportional"
@@ -165,8 +182,20 @@ class MarketKeys(BaseModel):
     priority: Texts = ()
     """Kinds of devices, or device ids, in the order in which they take over; needed with `takeover: priority`."""
 
+    @property
+    def listed_groups(self) -> tuple[GroupKeys, ...]:
+        """The groups of the list; none where a table has them."""
+        return () if isinstance(self.groups, FileRef) else self.groups
+
+
+def key_path(place: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The path of keys in the place of an error of pydantic."""
+    return tuple(part for part in place if part not in (LIST, TABLE))
+
 
 def part_of_market(at: tuple[str | int, ...]) -> type[BaseModel]:
     """The model of the keys at a place such as ("market", "reserve", 0)."""
+    if at[1:] == ("groups",):
+        return FileRef
     parts: dict[str | int, type[BaseModel]] = {"limits": LimitKeys, "groups": GroupKeys, "reserve": ReserveKeys}
     return parts[at[1]] if len(at) > 1 else MarketKeys
