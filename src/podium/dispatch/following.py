@@ -65,11 +65,11 @@ class _Reach:
     soft: Ends
     """Powers that keep its promises too."""
     free: Ends
-    """Powers that keep its own limits, of what is free to leave the plan."""
+    """Powers that keep its own limits, where it is free to leave the plan."""
     kept: tuple[Floats, Floats]
     """Up and down power that stays ready behind each connection. Shapes (pod,)."""
     limits: tuple[Bound, ...]
-    """Of areas, the whole last."""
+    """Limits of groups, and of the whole."""
 
 
 class Follower:
@@ -117,11 +117,10 @@ class Follower:
             self._bounds(now, kept_up, kept_down),
         )
 
-    def _bounds(self, now: Now, kept_up: Floats | float, kept_down: Floats | float) -> tuple[Bound, ...]:
+    def _bounds(self, now: Now, kept_up: Floats, kept_down: Floats) -> tuple[Bound, ...]:
         """Limits of the areas, less what is kept ready there, and widened to what is wanted in any case."""
-        zero = np.zeros(len(now.wanted))
         return tuple(
-            areas.bound(now.step, now.wanted, zero + kept_up, zero + kept_down, now.beside_kw * areas.whole)
+            areas.bound(now.step, now.wanted, kept_up, kept_down, now.beside_kw if areas.whole else 0.0)
             for areas in self.fleet.areas
         )
 
@@ -240,7 +239,8 @@ class Follower:
         spill, aux = _answered(short, spill, aux, _at(store.aux_max, t))
         aux, spill = _answered(over, aux, spill, _at(store.spill_max, t))
         e = np.where(store.has_store, moved + hours * (aux - spill), 0.0)
-        beyond = max((float(abs(limit.over(p)).max()) for limit in self._bounds(now, 0.0, 0.0)), default=0.0)
+        nothing = np.zeros(len(p))
+        beyond = max((float(abs(limit.over(p)).max()) for limit in self._bounds(now, nothing, nothing)), default=0.0)
         return Done(p, e, aux, spill, _missing(p, now), beyond)
 
 
