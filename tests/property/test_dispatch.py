@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from podium.checking import Schedule as CheckedSchedule
 from podium.checking import check_schedule
 from podium.dispatch import (
+    Areas,
     Backing,
     Calls,
     Delivery,
@@ -113,6 +114,30 @@ def random_calls(given: Sold, random: Random, kind: int) -> Calls:
         side, backed = (up, given.backing.up_kw) if random.random() < 0.5 else (down, given.backing.down_kw)
         side[product, first:last] = share * backed[product, :, first:last].sum(axis=0)
     return Calls(up, down)
+
+
+def limited(given: Sold, random: Random) -> tuple[Areas, ...]:
+    """Limits of two groups and of the whole that hold the plan with everything called, and up to 4 kW more."""
+    store, p, backing = given.fleet.store, given.schedule.p, given.backing
+    found = []
+    for of_device, count in ((store.pod % 2, 2), (np.zeros_like(store.pod), 1)):
+        free = Areas(of_device, *(np.full((count, store.steps), np.inf) for _ in "wi"))
+        net, up, down = (free.sum(values) for values in (p, backing.up_kw.sum(axis=0), backing.down_kw.sum(axis=0)))
+        more = [random.uniform(0, 4, net.shape) * (random.random(net.shape) < 0.6) for _ in "wi"]
+        found.append(Areas(of_device, net + down + more[0], up - net + more[1]))
+    return tuple(found)
+
+
+def beyond_limits(areas: tuple[Areas, ...], p: Floats, calls_kw: Floats) -> Floats:
+    """By how much the net power of any area lies beyond its limits. Shape (step,)."""
+    worst = np.zeros(p.shape[1])
+    for area in areas:
+        for number in range(len(area.withdrawal_max_kw)):
+            mine = area.of_device == number
+            net = p[mine].sum(axis=0)
+            over = np.maximum(net - area.withdrawal_max_kw[number], -net - area.injection_max_kw[number])
+            worst = np.maximum(worst, over)
+    return np.where(calls_kw == 0, worst, 0.0)
 
 
 def without_end_levels(portfolio: Portfolio) -> Portfolio:
@@ -239,6 +264,71 @@ def test_any_call_inside_the_backing_is_delivered(chunk: int) -> None:
             promises_kept(given, calls, done)
             called_kwh += given.case.step_hours * float(abs(calls.net_kw).sum())
     assert called_kwh > 20.0
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_recovery_keeps_the_limits_of_groups_and_of_the_whole(chunk: int) -> None:
+    """What a call leaves to do is done within limits, or the excess is told; devices' own limits and wishes are first.
+
+    From levels whose way on is paced no limit is exceeded at all. Of the calls after which a fleet that does not know
+    the limits exceeds them, one that does keeps them after at least half.
+    """
+    exceeded = kept = 0
+    for seed in range(chunk * SEEDS_PER_CHUNK, (chunk + 1) * SEEDS_PER_CHUNK):
+        given = sold(seed)
+        if given is None:
+            continue
+        random = np.random.default_rng(seed)
+        areas = limited(given, random)
+        fleet = replace(given.fleet, areas=areas)
+        for kind in range(CALLS_PER_CASE):
+            calls = random_calls(given, random, kind)
+            done, blind = (activate(them, given.schedule, given.backing, calls) for them in (fleet, given.fleet))
+            assert done.undelivered_kw.max() <= CRUMBS, (seed, kind)
+            accepted(given.case, done.schedule)
+            wished = given.case.store.full("shortfall_cost") > 0
+            reached = np.minimum(given.schedule.e, given.case.store.full("e_target"))
+            assert (done.schedule.e >= reached - 1e-5)[wished].all(), (seed, kind)
+            found = beyond_limits(areas, done.schedule.p, calls.net_kw)
+            told = np.where(calls.net_kw == 0, done.beyond_kw, 0.0)
+            np.testing.assert_allclose(told, found, atol=CRUMBS, err_msg=f"{seed} {kind}")
+            if paced_after(fleet, given, calls, done):
+                assert found.max() <= CRUMBS, (seed, kind)
+            unknowing = beyond_limits(areas, blind.schedule.p, calls.net_kw)
+            exceeded += unknowing.max() > CRUMBS
+            kept += found.max() <= CRUMBS < unknowing.max()
+    assert exceeded >= 3
+    assert kept >= exceeded / 2
+
+
+def paced_after(fleet: Fleet, given: Sold, calls: Calls, done: Delivery) -> bool:
+    """Whether all devices end the call at levels from which their parts of what limits leave suffice."""
+    called = np.flatnonzero((calls.up_kw + calls.down_kw).any(axis=0))
+    last = int(called[-1]) + 1 if len(called) else 0
+    if last == 0:
+        return True
+    levels = promised_levels(fleet, Course.of(fleet, given.schedule), given.backing.since(last), paced=True)
+    inside = (done.schedule.e >= levels.low) & (done.schedule.e <= levels.high)
+    return bool(inside[:, last - 1].all())
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_who_takes_over_keeps_the_limits_of_groups(chunk: int) -> None:
+    """Whatever is to be made good beside: groups stay within their limits, and all that is backed still holds."""
+    for seed in range(chunk * SEEDS_PER_CHUNK, (chunk + 1) * SEEDS_PER_CHUNK):
+        given = sold(seed)
+        if given is None:
+            continue
+        random = np.random.default_rng(seed)
+        groups, _ = limited(given, random)
+        store, fleet = given.case.store, replace(given.fleet, areas=(groups,))
+        live = Reallocator(fleet, given.schedule, given.backing)
+        done = [live.step(beside_kw=float(random.uniform(-5.0, 5.0))) for _ in range(store.steps)]
+        lived = Schedule(*(np.stack(values, axis=1) for values in zip(*map(columns, done), strict=True)))
+        assert beyond_limits((groups,), lived.p, np.zeros(store.steps)).max() <= CRUMBS, seed
+        kept, own = safe_backing(fleet, lived, given.backing), store.has_store
+        np.testing.assert_allclose(kept.up_kw[:, own], given.backing.up_kw[:, own], atol=1e-4)
+        np.testing.assert_allclose(kept.down_kw[:, own], given.backing.down_kw[:, own], atol=1e-4)
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))

@@ -10,7 +10,7 @@ import pytest
 import podium
 from podium import checking
 from podium.devices import Battery
-from podium.dispatch import Fleet, try_activations
+from podium.dispatch import Fleet, areas_of, try_activations
 from podium.errors import InputError
 from podium.market.plan import Plan, optimise_portfolio
 from podium.market.prices import EnergyPrices
@@ -122,16 +122,19 @@ def test_one_pod_couples_with_nobody_and_still_nets() -> None:
 
 @pytest.mark.parametrize("seed", [3, 8])
 def test_all_that_is_called_is_delivered(seed: int) -> None:
-    """A thousand calls of any products, lengths and patterns on a coupled plan."""
+    """A thousand calls of any products, lengths and patterns on a coupled plan with limits of portfolio and group."""
     study = study_of(drawn(seed))
     plan = planned(study)
     assert plan.backing is not None
     assert max(kw.max() for kw in plan.offers_kw.values()) > 0
-    fleet = Fleet.of(study.portfolio.store(), study.portfolio.meter(), study.horizon)
+    store = study.portfolio.store()
+    areas = areas_of(study.market, store.pod, study.portfolio.columns["group"])
+    fleet = Fleet.of(store, study.portfolio.meter(), study.horizon, areas)
     trial = try_activations(fleet, plan.schedule, plan.backing, 1000)
     assert trial.activations == 1000
     assert trial.called_kwh > 0
     assert trial.undelivered_kwh == pytest.approx(0.0, abs=1e-6)
+    assert trial.beyond_kwh == pytest.approx(0.0, abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

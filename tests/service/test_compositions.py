@@ -209,12 +209,13 @@ def test_values_beyond_the_limit_are_refused(visit: Visit, place: Installation) 
 def test_no_file_of_the_server_is_reached(visit: Visit, place: Installation, name: str) -> None:
     """Tables that a composition's or a record's market names are files of the study, and an upload has a plain name."""
     client = visit("ada@example.org")
-    market = {"reserve": [{"preset": "eu-fcr", "availability_eur_per_mw_h": {"file": name}}]}
-    with pytest.raises(InputError, match=r"leaves the study folder|does not exist|ends in"):
-        client.compose_study(composition(market=market))
     records = client.study_records(client.make_example("one-home").id)
-    with pytest.raises(InputError, match=r"leaves the study folder|does not exist|ends in"):
-        client.make_study(records.model_copy(update={"market": market}))
+    reserve = [{"preset": "eu-fcr", "availability_eur_per_mw_h": {"file": name}}]
+    for market in ({"reserve": reserve}, {"groups": {"file": name}}):
+        with pytest.raises(InputError, match=r"leaves the study folder|does not exist|ends in"):
+            client.compose_study(composition(market=market))
+        with pytest.raises(InputError, match=r"leaves the study folder|does not exist|ends in"):
+            client.make_study(records.model_copy(update={"market": market}))
     kept = client.keep_configuration("Mine", composition())
     with pytest.raises(InputError, match=r"a plain name|ends in"):
         client.send(

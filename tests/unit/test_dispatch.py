@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,11 +11,13 @@ from numpy.typing import NDArray
 from one_pod import at, half_hours, portfolio_of
 from podium.devices import Battery, Chp, Device, EvCharger, FixedLoad, HeatPump, Pv
 from podium.dispatch import (
+    Areas,
     Backing,
     Calls,
     Fleet,
     Reallocator,
     activate,
+    areas_of,
     by_cost,
     by_priority,
     greatest_backing,
@@ -24,7 +28,7 @@ from podium.dispatch import (
 from podium.errors import InputError
 from podium.flex.exact import Schedule
 from podium.flexstore import FlexStore
-from podium.market.terms import Market
+from podium.market.terms import GroupLimits, Market, PositionLimits
 
 Floats = NDArray[np.float64]
 STEPS = 4
@@ -197,6 +201,72 @@ def test_a_car_catches_up_before_it_leaves_and_others_make_room() -> None:
     done = activate(helped, followed(helped.store, p), backing_of(offer, None, 0.5), calls)
     np.testing.assert_allclose(done.schedule.p[order[1]], [0.0, 0.0, -3.0, 0.0], atol=1e-6)
     np.testing.assert_allclose(done.recovery_kw, 0.0, atol=1e-6)
+
+
+def within(fleet: Fleet, withdrawal_max_kw: list[float]) -> Fleet:
+    """The fleet under a limit of the whole portfolio."""
+    everywhere = np.zeros(fleet.store.devices, dtype=np.int64)
+    return replace(fleet, areas=(Areas(everywhere, np.array([withdrawal_max_kw]), np.full((1, STEPS), np.inf)),))
+
+
+def test_a_car_catches_up_earlier_where_the_portfolio_has_room() -> None:
+    """Of the 3 kW that it lacks, 2 kW fit beside the plan in the third step, so that the second has 1 kW more.
+
+    Where the limits leave nothing in the second step and 1 kW in the third, the car comes first, and 2 kW are told.
+    """
+    calls = Calls(np.array([[3.0, 0.0, 0.0, 0.0]]), np.zeros((1, STEPS)))
+    offer = np.zeros((1, 1, STEPS))
+    offer[0, 0, 0] = 3.0
+    fleet = fleet_of(car())
+    plan = followed(fleet.store, np.array([[3.0, 3.0, 0.0, 0.0]]))
+    done = activate(within(fleet, [3.0, 4.0, 2.0, 0.0]), plan, backing_of(offer, None, 0.5), calls)
+    np.testing.assert_allclose(done.schedule.p, [[0.0, 4.0, 2.0, 0.0]], atol=1e-6)
+    np.testing.assert_allclose(done.recovery_kw, [0.0, 1.0, 2.0, 0.0], atol=1e-6)
+    np.testing.assert_allclose(done.beyond_kw, 0.0, atol=1e-6)
+    done = activate(within(fleet, [3.0, 3.0, 1.0, 0.0]), plan, backing_of(offer, None, 0.5), calls)
+    np.testing.assert_allclose(done.schedule.p, [[0.0, 3.0, 3.0, 0.0]], atol=1e-6)
+    np.testing.assert_allclose(done.beyond_kw, [0.0, 0.0, 2.0, 0.0], atol=1e-6)
+
+
+def test_a_promise_is_given_up_where_the_portfolio_has_no_room_to_recover() -> None:
+    """2 kW called leave 3.75 kWh; 2.4 kW for an hour need 4. With 0.1 kW a step brings 0.045 kWh: 3.795, 3.84, 3.885.
+
+    2.84 of 3 kWh above the least level are 2.272 kW, 2.885 are 2.308 kW. Without the limit step three brings 0.25 kWh.
+    """
+    fleet, offer = fleet_of(battery("b")), np.zeros((1, 1, STEPS))
+    offer[0, 0] = [2.0, 0.0, 2.4, 2.4]
+    calls = Calls(np.array([[2.0, 0.0, 0.0, 0.0]]), np.zeros((1, STEPS)))
+    free = activate(fleet, at_rest(fleet), backing_of(offer, None, 1.0), calls)
+    np.testing.assert_allclose(free.schedule.p, [[-2.0, 0.0, 0.25 / 0.45, 0.0]], atol=1e-6)
+    np.testing.assert_allclose(free.kept.up_kw[0, 0], [0.0, 0.0, 2.4, 2.4], atol=1e-6)
+    done = activate(within(fleet, [0.1] * STEPS), at_rest(fleet), backing_of(offer, None, 1.0), calls)
+    np.testing.assert_allclose(done.schedule.p, [[-2.0, 0.1, 0.1, 0.1]], atol=1e-6)
+    np.testing.assert_allclose(done.kept.up_kw[0, 0], [0.0, 0.0, 2.272, 2.308], atol=1e-6)
+    np.testing.assert_allclose(done.beyond_kw, 0.0, atol=1e-6)
+
+
+def test_who_makes_room_stays_within_the_limits_of_its_group() -> None:
+    """5 kW beside are shared by two batteries; the group of the first may inject 1 kW, so that the other gives 3 kW."""
+    fleet = fleet_of(battery("a"), battery("b"))
+    limits = PositionLimits(np.full(STEPS, np.inf), np.full(STEPS, 1.0))
+    market = Market(groups=(GroupLimits("north", limits),))
+    areas = areas_of(market, np.array([0, 1]), ["north", ""])
+    step = Reallocator(replace(fleet, areas=areas), at_rest(fleet)).step(beside_kw=5.0)
+    np.testing.assert_allclose((*step.p_kw, step.uncovered_kw), (-1.0, -3.0, 1.0), atol=1e-6)
+    assert step.beyond_kw == pytest.approx(0.0, abs=1e-6)
+
+
+def test_areas_are_groups_with_limits_and_then_the_whole() -> None:
+    """What others draw there is taken from the limits; a group without limits is as none."""
+    free, some = PositionLimits.free(2), PositionLimits(np.array([9.0, 8.0]), np.array([7.0, np.inf]))
+    market = Market(limits=some, groups=(GroupLimits("south", free), GroupLimits("north", some)))
+    held = np.array([[0.0, 0.0], [1.5, -2.0], [0.5, 0.0]])
+    groups, whole = areas_of(market, np.array([0, 0, 2]), ["north", "north", "south"], held)
+    assert (groups.of_device.tolist(), whole.of_device.tolist()) == ([0, 0, 1], [0, 0, 0])
+    assert groups.withdrawal_max_kw.tolist() == [[7.5, 10.0], [np.inf, np.inf]]
+    assert groups.injection_max_kw.tolist() == [[8.5, np.inf], [np.inf, np.inf]]
+    assert (whole.withdrawal_max_kw.tolist(), whole.injection_max_kw.tolist()) == ([[7.0, 10.0]], [[9.0, np.inf]])
+    assert areas_of(Market(), np.array([0]), ["north"]) == ()
 
 
 def test_a_back_up_heater_answers_when_the_tank_would_run_dry() -> None:

@@ -56,6 +56,18 @@ def test_errors_name_rows_and_keys(records: StudyRecords, tmp_path: Path) -> Non
     assert not any(".csv" in text or ".yaml" in text for problem in found for text in problem)
 
 
+def test_groups_are_rows_of_a_table(tmp_path: Path) -> None:
+    """As the blocks of reserve are; what is wrong in them stands in a row."""
+    files = one_home()
+    files["study.yaml"] += "market: {groups: [{group: north, withdrawal_max_kw: 9.5}]}\n"
+    records = records_of(load_study(write_files(tmp_path / "home", files)))
+    assert records.market == {"groups": {"file": "groups"}}
+    assert records.tables == {"groups": [{"group": "north", "withdrawal_max_kw": 9.5}]}
+    rows = [*records.tables["groups"], {"group": "nord"}]
+    (found,) = problems(records, tmp_path / "a", tables={"groups": rows})
+    assert found == ("groups, row 2", "unknown group 'nord'", "a group that PODs name: 'north'")
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from podium.devices import KINDS
@@ -13,11 +16,19 @@ from podium.horizon import Horizon
 from podium.market.terms import Market, ReserveProduct
 from podium.study import Study, load_study, write_study
 from podium.study.blocks import Window
+from podium.study.groups import GROUPS_MAX
 from podium.study.presets import presets
 from unit.study_folders import hourly, one_home, series, write_files
 
 HEAD = len(one_home()["study.yaml"].splitlines())
 AFRR = "reserve:\n  - preset: eu-afrr\n    availability_eur_per_mw_h: "
+
+
+TWO_GROUPS = {
+    "pods_csv": "pod,group,buy_eur_per_kwh\nhome-1,north,0.3\nhome-2,south,0.25\n",
+    "profiles_csv": hourly("time,sun,household,feeder,unused", 0.2, 0.4, 3.0, -1.0),
+}
+"""PODs in two groups, and a profile that may be a limit."""
 
 
 def with_market(text: str, **files: str) -> dict[str, str]:
@@ -82,6 +93,32 @@ priority: [battery-1, ev_charger]
     assert (found.takeover, found.priority) == ("priority", ("battery-1", "ev_charger"))
 
 
+def test_groups_may_be_a_table(tmp_path: Path) -> None:
+    """As CSV and as Parquet: numbers, names of profiles, and empty cells, as the list has them."""
+    listed = market(tmp_path / "list", "groups:\n  - {group: north, withdrawal_max_kw: feeder, injection_max_kw: 4}\n"
+                    "  - {group: south, injection_max_kw: 5.5}", **TWO_GROUPS)  # fmt: skip
+    rows = "group,injection_max_kw,withdrawal_max_kw\nnorth,4,feeder\nsouth,5.5,\n"
+    folder = write_files(tmp_path / "csv", with_market("groups: groups.csv", groups_csv=rows, **TWO_GROUPS))
+    from_csv = load_study(folder)
+    same_groups(from_csv.market, listed)
+    again = load_study(write_study(from_csv, tmp_path / "again", "parquet"))
+    assert (tmp_path / "again" / "groups.parquet").is_file()
+    same_groups(again.market, listed)
+    frame = pd.DataFrame({"group": ["north", "south"], "injection_max_kw": [4, 5.5]})
+    numbers = write_files(tmp_path / "numbers", with_market("groups: {file: groups.parquet}", **TWO_GROUPS))
+    frame.to_parquet(numbers / "groups.parquet")
+    found = load_study(numbers).market.groups
+    assert [group.limits.injection_max_kw[0] for group in found] == [4, 5.5]
+    assert all(np.isinf(group.limits.withdrawal_max_kw).all() for group in found)
+
+
+def same_groups(one: Market, other: Market) -> None:
+    assert [group.name for group in one.groups] == [group.name for group in other.groups] == ["north", "south"]
+    for mine, its in zip(one.groups, other.groups, strict=True):
+        np.testing.assert_array_equal(mine.limits.withdrawal_max_kw, its.limits.withdrawal_max_kw)
+        np.testing.assert_array_equal(mine.limits.injection_max_kw, its.limits.injection_max_kw)
+
+
 def test_profiles_of_the_market_are_none_of_the_portfolio(tmp_path: Path) -> None:
     plain = load_study(write_files(tmp_path / "plain", one_home())).portfolio.profiles
     text = "reserve:\n  - {preset: eu-fcr, availability_eur_per_mw_h: 9, activation_eur_per_mwh: unused}"
@@ -105,6 +142,43 @@ def test_a_preset_makes_its_products_and_what_is_said_beside_it_wins(tmp_path: P
 def test_one_product_of_a_preset_under_another_name(tmp_path: Path) -> None:
     text = AFRR + "7.5\n    only: afrr-down\n    name: secondary"
     assert [(found.name, found.direction) for found in market(tmp_path, text).reserves] == [("secondary", "down")]
+
+
+def test_energy_of_mfrr_is_sold_by_the_quarter_hour(tmp_path: Path) -> None:
+    """From 1 MW in steps of 1 MW, held for a quarter of an hour; nothing but calls is paid."""
+    text = "reserve:\n  - {preset: eu-mfrr-energy, activated_share: 0.1, activation_eur_per_mwh: 140}"
+    up, down = market(tmp_path, text).reserves
+    assert [(found.name, found.direction) for found in (up, down)] == [
+        ("mfrr-energy-up", "up"),
+        ("mfrr-energy-down", "down"),
+    ]
+    for product in (up, down):
+        assert blocks_of(product) == [1] * 96
+        assert (product.minimum_mw, product.increment_mw, product.sustain_hours) == (1.0, 1.0, 0.25)
+        assert (product.availability_eur_per_mw_h == 0).all()
+        assert (product.activation_eur_per_mwh == 140).all()
+
+
+def test_capacity_of_mfrr_takes_hourly_steps_and_energy_does_not(tmp_path: Path) -> None:
+    """A block of four hours is four steps; a quarter-hour is none, with steps of 5 minutes it is three."""
+    capacity = "reserve:\n  - {preset: eu-mfrr, availability_eur_per_mw_h: 8}"
+    energy = "reserve:\n  - {preset: eu-mfrr-energy, activated_share: 0.1, activation_eur_per_mwh: 140}"
+    found: dict[tuple[str, int], Study] = {}
+    for name, text, minutes in (("hours", capacity, 60), ("fine", energy, 5), ("coarse", energy, 60)):
+        files = with_market(text)
+        files["study.yaml"] = files["study.yaml"].replace("step_minutes: 15", f"step_minutes: {minutes}")
+        folder = write_files(tmp_path / name, files)
+        if name == "coarse":
+            with pytest.raises(InputError) as caught:
+                load_study(folder)
+        else:
+            found[name, minutes] = load_study(folder)
+    assert blocks_of(found["hours", 60].market.reserves[0]) == [4] * 6
+    assert blocks_of(found["fine", 5].market.reserves[1]) == [3] * 96
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"study.yaml, line {HEAD + 3}: blocks of 15 min from 00:00 begin or end within a step; expected blocks of "
+        "whole steps of 60 min, or step_minutes: 15"
+    ] * 2
 
 
 def test_uvam_is_sold_in_its_hours(tmp_path: Path) -> None:
@@ -235,6 +309,11 @@ CASES: list[tuple[str, str]] = [
     ),
     ("groups:\n  - {withdrawal_max_kw: 5}", "line 2: 'market.groups.0.group' is missing; expected a line 'group: ...'"),
     ("groups:\n  - {group: north}\n  - {group: north}", "line 3: group 'north' stands twice; expected each group once"),
+    ("groups: absent.csv", "line 1: 'absent.csv' does not exist; expected a file in the study folder, such as "
+     "'battery.csv', 'ev.csv', 'load.csv', 'pods.csv', 'prices.csv', 'profiles.csv', 'pv.csv', 'study.yaml'"),
+    ("groups: {file: groups.csv, shet: x}", "line 1: unknown key 'shet'; expected 'sheet'"),
+    ("groups:\n  - {group: north, withdrawal: 5}", "line 2: unknown key 'withdrawal'; expected 'withdrawal_max_kw'"),
+    ("groups: 5", "line 1: market.groups 5; expected a valid tuple"),
     (
         "takeover: priority",
         "line 1: takeover 'priority' without a list; expected 'priority:' with kinds or ids of devices",
@@ -267,6 +346,15 @@ CASES: list[tuple[str, str]] = [
         PRODUCT + ", activated_share: 0.1}",
         "line 2: 'activation_eur_per_mwh' is missing in product 'x'; expected a line 'activation_eur_per_mwh: ...'",
     ),
+    (
+        "reserve:\n  - preset: eu-mfrr-energy",
+        "line 2: 'activated_share' is missing in product 'mfrr-energy-up'; expected a line 'activated_share: ...'",
+    ),
+    (
+        "reserve:\n  - preset: eu-mfrr-energy",
+        "line 2: 'activation_eur_per_mwh' is missing in product 'mfrr-energy-down'; expected a line "
+        "'activation_eur_per_mwh: ...'",
+    ),
     (PRODUCT + ", block_minutes: 300}", "line 2: blocks of 300 min in 24 h; expected a length that divides the day"),
     (
         PRODUCT + ", hours: '08:00-20:00', block_minutes: 300}",
@@ -275,7 +363,8 @@ CASES: list[tuple[str, str]] = [
     (PRODUCT + ", hours: '20:00-08:00'}", "line 2: hours '20:00-08:00'; expected hours of a day such as 15:00-18:00"),
     (
         PRODUCT + ", block_minutes: 20}",
-        "line 2: blocks of 20 min from 00:00 begin or end within a step; expected blocks of whole steps of 15 min",
+        "line 2: blocks of 20 min from 00:00 begin or end within a step; expected blocks of whole steps of 15 min, "
+        "or step_minutes: 20",
     ),
     (
         PRODUCT + ", weekdays: [sat, sun]}",
@@ -348,6 +437,68 @@ def test_mistakes_in_blocks_from_a_table(tmp_path: Path, rows: list[tuple[str, s
     text = "reserve:\n  - {name: x, direction: down, availability_eur_per_mw_h: x.csv}"
     content = series("time,end,x", [(*(f"2018-05-14T{time}+02:00" for time in row), 1) for row in rows])
     assert f"x.csv, {message}" in problems(tmp_path, text, x_csv=content)
+
+
+GROUP_TABLES: list[tuple[str, str]] = [
+    (
+        "group,withdrawal_max_kw\nnorth,5\nnord,6\n",
+        "groups.csv, line 3: unknown group 'nord'; expected a group that PODs name: 'north'",
+    ),
+    (
+        "group,withdrawal_max_kw\nnorth,5\n\nnorth,6\n",
+        "groups.csv, line 4: group 'north' stands twice; expected each group once",
+    ),
+    (
+        "group,withdrawal_max_kw\nsouth,5\nnorth,-5\n",
+        "groups.csv, line 3: withdrawal_max_kw -5.0; expected a number at least 0, or the name of a profile",
+    ),
+    (
+        "group,injection_max_kw\nnorth,feder\n",
+        "groups.csv, line 2: injection_max_kw 'feder' is not among the profiles; expected a column of profiles.csv: "
+        "'feeder'",
+    ),
+    (
+        "group,injection_max_kw\nnorth,unused\n",
+        "groups.csv, line 2: profile 'unused' is -1 at 2018-05-14T00:00+02:00; expected numbers at least 0",
+    ),
+    ("group,injection_max_kw\nnorth,4\n,5\n", "groups.csv, line 3: group is empty; expected a name"),
+    (
+        "group,injection_max\nnorth,4\n",
+        "groups.csv, line 1: unknown column 'injection_max'; expected 'injection_max_kw'",
+    ),
+    (
+        "injection_max_kw\n4\n",
+        "groups.csv, line 1: column 'group' is missing; expected a group of PODs in each row",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), GROUP_TABLES)
+def test_mistakes_in_a_table_of_groups(tmp_path: Path, content: str, message: str) -> None:
+    assert problems(tmp_path, "groups: groups.csv", groups_csv=content, **TWO_GROUPS) == [message]
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([4.0, np.nan], "groups.parquet, row 2: injection_max_kw nan; expected a number, or the name of a "
+         "profile"),
+        ([True, False], "groups.parquet: column 'injection_max_kw' holds bool; expected numbers, or names of profiles"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_a_table_of_groups_with_types(tmp_path: Path, cells: list[object], message: str) -> None:
+    folder = write_files(tmp_path, with_market("groups: groups.parquet", **TWO_GROUPS))
+    pq.write_table(pa.table({"group": ["north", "south"], "injection_max_kw": cells}), folder / "groups.parquet")
+    with pytest.raises(InputError) as caught:
+        load_study(folder)
+    assert [str(problem) for problem in caught.value.problems] == [message]
+
+
+def test_more_groups_than_a_programme_holds_are_refused(tmp_path: Path) -> None:
+    content = "group\n" + "".join(f"g{number}\n" for number in range(GROUPS_MAX + 1))
+    assert problems(tmp_path, "groups: groups.csv", groups_csv=content, **TWO_GROUPS) == [
+        "groups.csv: 10,001 groups; expected at most 10,000"
+    ]
 
 
 def test_prices_are_constant_within_a_time_unit_that_fits_steps_and_horizon(tmp_path: Path) -> None:

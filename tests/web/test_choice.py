@@ -24,8 +24,10 @@ CHOICES = st.builds(
     step_minutes=st.sampled_from([1, 5, 15, 60]),
     variation_percent=st.integers(0, 50).map(float),
     settlement=st.sampled_from(["market", "retail", "both"]),
-    preset=st.sampled_from([NO_RESERVE, "eu-fcr", "it-uvam-2021"]),
-    availability_eur_per_mw_h=st.floats(0, 100),
+    preset=st.sampled_from([NO_RESERVE, "eu-fcr", "eu-mfrr-energy", "it-uvam-2021"]),
+    availability_eur_per_mw_h=st.floats(0.125, 100),
+    activation_eur_per_mwh=st.floats(-100, 1000),
+    activated_percent=st.none() | st.integers(0, 100).map(float),
     offer_mw=st.none() | st.floats(0.125, 5),
     method=st.sampled_from(["exact", "virtus"]),
     gap_percent=st.integers(0, 100).map(float),
@@ -40,7 +42,8 @@ def test_choices_come_back_as_they_were(chosen: Choice) -> None:
     again = choice_of(content)
     again.rest = {}
     if chosen.preset == NO_RESERVE:
-        chosen.availability_eur_per_mw_h = chosen.offer_mw = None
+        chosen.availability_eur_per_mw_h = chosen.activation_eur_per_mwh = None
+        chosen.activated_percent = chosen.offer_mw = None
     assert again == chosen
 
 
@@ -69,6 +72,20 @@ def test_a_preset_without_a_price_asks_for_one() -> None:
         Choice(preset="eu-fcr").composition()
     (reserve,) = Choice(preset="it-uvam-2021").composition().market.reserve
     assert reserve.availability_eur_per_mw_h is None
+
+
+def test_a_preset_of_energy_asks_what_calls_earn() -> None:
+    """Availability is 0 in the preset; a tenth is called at 140 EUR/MWh."""
+    chosen = Choice(preset="eu-mfrr-energy")
+    with pytest.raises(InputError) as error:
+        chosen.composition()
+    assert [problem.where for problem in error.value.problems] == ["activation_eur_per_mwh", "activated_percent"]
+    chosen.activation_eur_per_mwh, chosen.activated_percent = 140.0, 10.0
+    (reserve,) = chosen.composition().market.reserve
+    assert (reserve.activation_eur_per_mwh, reserve.activated_share) == (140.0, 0.1)
+    chosen.activated_percent = 110.0
+    with pytest.raises(InputError, match=r"activated_percent: 1\.1; expected less than or equal to 1"):
+        chosen.composition()
 
 
 def test_what_the_page_cannot_show_is_kept() -> None:

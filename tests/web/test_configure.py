@@ -106,7 +106,7 @@ def test_a_configuration_is_changed_renamed_and_deleted(signed_in: SignedIn, pla
 
 
 def test_what_is_wrong_stands_beside_its_field(signed_in: SignedIn, place: Installation) -> None:
-    """An empty number, a date that is none, no plants; nothing is kept until all is right."""
+    """An empty number, prices that a preset needs, no plants; nothing is kept until all is right."""
     tab = signed_in(EMAIL)
     tab.goto("/configure")
     tab.get_by_label("Days").fill("")
@@ -117,8 +117,14 @@ def test_what_is_wrong_stands_beside_its_field(signed_in: SignedIn, place: Insta
     expect(tab.get_by_text("A valid integer.")).to_be_in_viewport()
     expect(tab.get_by_text("A valid number.")).to_be_visible()
     expect(tab.get_by_text("A price, EUR/MW/h; the preset has none.")).to_be_visible()
+    tab.get_by_label("Reserve").click()
+    tab.get_by_role("option", name=re.compile("eu-mfrr-energy")).click()
+    tab.get_by_role("button", name="Go on to profiles").click()
+    expect(tab.get_by_text("A price, EUR/MWh; the preset has none.")).to_be_visible()
+    expect(tab.get_by_text("A share, %; calls alone are paid.")).to_be_visible()
+    tab.get_by_label("Price of calls, EUR/MWh").fill("140")
+    tab.get_by_label("Share called, %").fill("5")
     tab.get_by_label("Days").fill("1")
-    tab.get_by_label("Price, EUR/MW/h").fill("7.5")
     tab.get_by_label("End at a proven gap of, %").fill("1")
     tab.get_by_role("button", name="Go on to profiles").click()
     expect(tab.get_by_text("at least one, such as 3 x conf-4")).to_be_visible()

@@ -1,6 +1,7 @@
 """From a plan to set points: what backs an offer, what happens when it is called, and who takes over."""
 
 from podium.dispatch.activation import Calls, Delivery, activate
+from podium.dispatch.areas import Areas, areas_of
 from podium.dispatch.backing import greatest_backing, safe_backing
 from podium.dispatch.fleet import Backing, Fleet
 from podium.dispatch.reallocation import Reallocation, Reallocator
@@ -8,6 +9,7 @@ from podium.dispatch.takeover import Order, by_cost, by_priority, in_proportion,
 from podium.dispatch.trial import Trial, try_activations
 
 __all__ = [
+    "Areas",
     "Backing",
     "Calls",
     "Delivery",
@@ -17,6 +19,7 @@ __all__ = [
     "Reallocator",
     "Trial",
     "activate",
+    "areas_of",
     "by_cost",
     "by_priority",
     "greatest_backing",

@@ -45,6 +45,9 @@ class Delivery:
     """By how much the portfolio misses its position and the call, to the last called step. Shape (step,)."""
     recovery_kw: Floats
     """Net power beside the planned position after the call, which nobody could take over. Shape (step,)."""
+    beyond_kw: Floats
+    """By how much a limit of the portfolio or of a group (`Fleet.areas`) is exceeded at most, beyond the plan and the
+    call, because devices cannot do otherwise. Shape (step,)."""
     kept: Backing
     """What is still backed after the call; less than the plan's only where it could not be recovered in time."""
 
@@ -63,13 +66,13 @@ def activate(fleet: Fleet, schedule: Schedule, backing: Backing, calls: Calls, o
     up, down = (_shares(*side) for side in ((backing.up_kw, calls.up_kw), (backing.down_kw, calls.down_kw)))
     follower = Follower(fleet, course, backing, order or in_proportion(fleet.store.devices), last)
     states = [values.copy() for values in (course.p, course.e, course.aux, course.spill)]
-    missing = np.zeros(fleet.store.steps)
+    missing, beyond = np.zeros(fleet.store.steps), np.zeros(fleet.store.steps)
     e = course.e[:, first - 1] if first else fleet.store.e_initial
     for t in range(first, fleet.store.steps):
         done = follower.step(_now(course, t, e, up[:, t], down[:, t], returning=t >= last))
         _write(states, t, done)
-        e, missing[t] = done.e, done.missing_kw
-    return _delivery(fleet, course, backing, calls, states, missing, last)
+        e, missing[t], beyond[t] = done.e, done.missing_kw, done.beyond_kw
+    return _delivery(fleet, course, backing, calls, states, missing, beyond, last)
 
 
 def _now(course: Course, t: int, e: Floats, up: Floats, down: Floats, *, returning: bool) -> Now:
@@ -83,7 +86,14 @@ def _write(states: list[Floats], t: int, done: Done) -> None:
 
 
 def _delivery(
-    fleet: Fleet, course: Course, backing: Backing, calls: Calls, states: list[Floats], missing: Floats, last: int
+    fleet: Fleet,
+    course: Course,
+    backing: Backing,
+    calls: Calls,
+    states: list[Floats],
+    missing: Floats,
+    beyond: Floats,
+    last: int,
 ) -> Delivery:
     known = course.known[:, None]
     set_points = Schedule(*(np.where(known, values, np.nan) for values in states))
@@ -93,6 +103,7 @@ def _delivery(
         calls.net_kw,
         np.where(after, 0.0, abs(missing)),
         np.where(after, -missing, 0.0),
+        beyond,
         safe_backing(fleet, set_points, backing.since(last)),
     )
 

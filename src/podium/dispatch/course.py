@@ -92,8 +92,11 @@ def own_levels(course: Course) -> Levels:
     return Levels(course.low, course.high).around(course.e)
 
 
-def promised_levels(fleet: Fleet, course: Course, backing: Backing) -> Levels:
-    """The levels from which everything that is backed can be called, with power that is not backed for the way on."""
+def promised_levels(fleet: Fleet, course: Course, backing: Backing, *, paced: bool = False) -> Levels:
+    """The levels from which everything that is backed can be called, with power that is not backed for the way on.
+
+    Where they are `paced`, the way on is with each device's part of what the areas' limits leave beside the plan.
+    """
     hours = fleet.horizon.step_hours
     steps = backing.sustain_steps(hours)
     up = energy_load(backing.up_kw, fleet.room.kappa_up, backing.sustain_hours, steps, hours, fleet.fresh)
@@ -103,6 +106,8 @@ def promised_levels(fleet: Fleet, course: Course, backing: Backing) -> Levels:
     least = np.maximum(course.spare_low, course.p_low + backing.up_kw.sum(axis=0, initial=0.0))
     most = np.minimum(course.spare_high, course.p_high - backing.down_kw.sum(axis=0, initial=0.0))
     powers = _way_on(fleet, course.p, least, most)
+    if paced:
+        powers = _in_areas(fleet, course.p, backing, *powers)
     return Levels(*carried_back(fleet.store, hours, powers, low, high)).around(course.e)
 
 
@@ -134,3 +139,23 @@ def _way_on(fleet: Fleet, p: Floats, p_low: Floats, p_high: Floats) -> tuple[Flo
     """Powers that a way on may use: the plan's where the connection does not leave room for everything."""
     free = fleet.room.free[:, None]
     return np.where(free, np.minimum(p_low, p), p), np.where(free, np.maximum(p_high, p), p)
+
+
+def _in_areas(fleet: Fleet, p: Floats, backing: Backing, least: Floats, most: Floats) -> tuple[Floats, Floats]:
+    """Powers between `least` and `most` at which areas keep their limits, whoever uses them; stores in proportion."""
+    up, down = backing.up_kw.sum(axis=0, initial=0.0), backing.down_kw.sum(axis=0, initial=0.0)
+    stores = fleet.store.has_store[:, None]
+    below, above = (np.where(stores, np.maximum(way, 0.0), 0.0) for way in (p - least, most - p))
+    for areas in fleet.areas:
+        net = areas.sum(p)
+        share_up = share_of(areas.sum(below), areas.injection_max_kw + net - areas.sum(up))
+        share_down = share_of(areas.sum(above), areas.withdrawal_max_kw - net - areas.sum(down))
+        below, above = below * share_up[areas.of_device], above * share_down[areas.of_device]
+    return np.maximum(least, p - below), np.minimum(most, p + above)
+
+
+def share_of(wanted: Floats, room: Floats) -> Floats:
+    """The share of what is wanted for which there is room, up to 1."""
+    left = np.maximum(room, 0.0)
+    fits = wanted <= left
+    return np.where(fits, 1.0, left / np.where(fits, 1.0, wanted))

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.dispatch.areas import Areas
 from podium.flex.reserve import Room, room_of
 from podium.flexstore import FlexStore, Floats
 from podium.horizon import Horizon
@@ -26,11 +27,13 @@ class Fleet:
     """Connections; rows: POD."""
     horizon: Horizon
     room: Room
+    areas: tuple[Areas, ...] = ()
+    """Limits of groups, and last of the whole, that what follows a call keeps."""
 
     @classmethod
-    def of(cls, store: FlexStore, meter: Meter, horizon: Horizon) -> Fleet:
+    def of(cls, store: FlexStore, meter: Meter, horizon: Horizon, areas: tuple[Areas, ...] = ()) -> Fleet:
         """With the room that the devices have."""
-        return cls(store, meter, horizon, room_of(store, meter, horizon.step_hours))
+        return cls(store, meter, horizon, room_of(store, meter, horizon.step_hours), areas)
 
     @cached_property
     def fresh(self) -> Bools:

@@ -28,6 +28,8 @@ class Reallocation:
     spill_kw: Floats
     uncovered_kw: float
     """Net power beside the plan that nobody could take over: + too much withdrawal, - too much injection."""
+    beyond_kw: float
+    """By how much a limit of the portfolio or of a group (`Fleet.areas`) is exceeded at most, beyond the plan."""
 
 
 class Reallocator:
@@ -65,4 +67,4 @@ class Reallocator:
         )
         self.energy_kwh, self.next_step = done.e, t + 1
         p = np.where(course.known, done.p, np.nan)
-        return Reallocation(t, p, done.e, done.aux, done.spill, -done.missing_kw)
+        return Reallocation(t, p, done.e, done.aux, done.spill, -done.missing_kw, done.beyond_kw)

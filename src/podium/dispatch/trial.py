@@ -25,15 +25,17 @@ class Trial:
     undelivered_kwh: float
     recovery_kwh: float
     """Energy beside the planned position after the calls, which nobody could take over."""
+    beyond_kwh: float
+    """Energy beyond limits of the portfolio and of groups (`Fleet.areas`)."""
 
 
 def try_activations(
     fleet: Fleet, schedule: Schedule, backing: Backing, count: int = 1000, seed: int = 0, order: Order | None = None
 ) -> Trial:
     """Activate a plan's reserve `count` times, each time from the plan: the same calls for the same seed."""
-    hours, sums = fleet.horizon.step_hours, np.zeros(3)
+    hours, sums = fleet.horizon.step_hours, np.zeros(4)
     for done in deliveries(fleet, schedule, backing, count, seed, order):
-        powers = (done.called_kw, done.undelivered_kw, done.recovery_kw)
+        powers = (done.called_kw, done.undelivered_kw, done.recovery_kw, done.beyond_kw)
         sums += [hours * float(abs(power).sum()) for power in powers]
     return Trial(count, *sums.tolist())
 

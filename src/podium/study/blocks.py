@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,11 @@ class Window:
         off = (minutes - self.first_minute) % horizon.step_minutes
         if off.any() or self.block_minutes % horizon.step_minutes:
             value = f"blocks of {self.block_minutes} min from {_clock(self.first_minute)} begin or end within a step"
-            raise InputError(Problem("", value, f"blocks of whole steps of {horizon.step_minutes} min"))
+            expected = f"blocks of whole steps of {horizon.step_minutes} min"
+            fitting = gcd(self.first_minute, self.block_minutes, HOUR_MINUTES)
+            if fitting % horizon.step_minutes:
+                expected += f", or step_minutes: {fitting}"
+            raise InputError(Problem("", value, expected))
 
 
 def _clock(minute: int) -> str:

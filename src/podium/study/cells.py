@@ -143,6 +143,19 @@ def _not_finite(
     return problems
 
 
+def read_amounts(table: Table, name: str) -> tuple[list[Any], list[Problem]]:
+    """Numbers, or names where a cell holds another text; None where empty. One for each row."""
+    column = table.columns[name]
+    if pa.types.is_string(column.type):
+        numbers, _ = _numbers_among_text(column)
+        either = zip(numbers.to_pylist(), column.to_pylist(), strict=True)
+        return [text if number is None else number for number, text in either], []
+    if _is_number(column.type) or pa.types.is_null(column.type):
+        return pc.cast(column, pa.float64(), safe=False).to_pylist(), []
+    problem = Problem(table.source, f"column {name!r} holds {column.type}", "numbers, or names of profiles")
+    return [None] * len(table), [problem]
+
+
 def read_flags(table: Table, name: str, default: bool) -> tuple[NDArray[np.bool_], list[Problem]]:
     """True and false; the default where empty. Shape (row,)."""
     column = table.columns[name]

@@ -16,7 +16,7 @@ from podium.flexstore import Floats
 from podium.horizon import Horizon
 from podium.study.catalogue import Installed, Template, template
 from podium.study.file_ref import STRICT
-from podium.study.market_schema import MarketKeys
+from podium.study.market_schema import MarketKeys, key_path
 from podium.study.schema import Options
 
 PODS_MAX = 10_000
@@ -119,7 +119,7 @@ def composition_of(content: Mapping[str, Any]) -> Composition:
 
 
 def _in_words(found: ErrorDetails) -> Problem:
-    where = ".".join(str(part) for part in found["loc"])
+    where = ".".join(str(part) for part in key_path(found["loc"]))
     expected = found["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return Problem(where, repr(found["input"])[:200], expected)
 

@@ -20,8 +20,9 @@ from podium.portfolio import Pod, Portfolio
 from podium.profiles import Profiles
 from podium.study.cells import read_numbers
 from podium.study.file_ref import FileRef
+from podium.study.groups import Group
 from podium.study.limits import LIMITS, Limits
-from podium.study.market import Floats, MarketReader, market_profiles, price_problems
+from podium.study.market import Floats, Key, MarketReader, market_groups, market_profiles, price_problems
 from podium.study.moments import Clock
 from podium.study.rows import Rows, id_problems, judged, moved_chargers, owners, pod_rules, read_rows
 from podium.study.schema import SPEC_FILE, Options, SpecFile, StudyFile, read_spec
@@ -70,6 +71,8 @@ def load_study(path: Path | str, limits: Limits = LIMITS) -> Study:
     spec = loading.spec
     portfolio = prices = None
     with loading.noting():
+        loading.groups = market_groups(spec.market, loading)
+    with loading.noting():
         portfolio = loading.portfolio()
     with loading.noting():
         prices = loading.prices()
@@ -104,6 +107,8 @@ class _Loading:
     limits: Limits
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    """Groups that have limits."""
     market_series: dict[str, Floats] = field(default_factory=dict)
     """Profiles that the key `market` names."""
 
@@ -178,7 +183,7 @@ class _Loading:
     def _resolved(self, tables: list[Rows]) -> Profiles:
         """Read the profiles that the tables name, and put their rows in place of the names."""
         used: set[str] = set().union(*(rows.profile_names() for rows in tables))
-        wanted = market_profiles(self.spec.market)
+        wanted = market_profiles(self.spec.market, [group.keys for group in self.groups])
         before = len(self.problems)
         profiles, available = self._profiles(used | set(wanted))
         if len(self.problems) > before:  # a file is at fault; go on as if it held what is asked for
@@ -192,11 +197,18 @@ class _Loading:
         rows_by_name = zip(profiles.names, profiles.values, strict=True)
         self.market_series = {name: row for name, row in rows_by_name if name in wanted}
         self.problems += [
-            Problem(self.where(*key), f"{key[-1]} {name!r} is not among the profiles", _among(files, name, available))
+            Problem(
+                self._in_market(key), f"{key[-1]} {name!r} is not among the profiles", _among(files, name, available)
+            )
             for name, key in wanted.items()
             if name not in available
         ]
         return own
+
+    def _in_market(self, key: Key) -> str:
+        """Place of a key of the market, which may stand in the table of groups."""
+        group = self.groups[int(key[2])] if key[1] == "groups" else None
+        return self.where(*key) if group is None else group.where(str(key[-1]))
 
     def _profiles(self, used: set[str]) -> tuple[Profiles, list[str]]:
         """The used columns of all profile files, in the order of the files, and the names of all columns."""
@@ -241,12 +253,12 @@ class _Loading:
         """What the portfolio meets beside prices; without a portfolio, what names its parts is not checked."""
         keys = self.spec.market
         if portfolio is None:
-            groups: set[str] = {group.group for group in keys.groups}
+            groups: set[str] = {group.keys.group for group in self.groups}
             members: set[str] = set(keys.priority)
         else:
             groups = set(portfolio.columns["group"]) - {""}
             members = {str(name) for table in portfolio.devices.values() for name in table.ids}
-        reader = MarketReader(keys, self, self.market_series, groups, members)
+        reader = MarketReader(keys, self, self.market_series, self.groups, groups, members)
         market = reader.market()
         self.problems += reader.problems
         self.notices += reader.notices

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -19,7 +19,8 @@ from podium.market.prices import EnergyPrices
 from podium.market.terms import BACKING_KINDS, GroupLimits, Market, PositionLimits, ReserveProduct
 from podium.study.blocks import Blocks, Window, read_blocks, read_values
 from podium.study.file_ref import FileRef
-from podium.study.market_schema import BlockTable, LimitKeys, MarketKeys, ReserveKeys
+from podium.study.groups import Group, listed_groups, read_groups
+from podium.study.market_schema import BlockTable, GroupKeys, LimitKeys, MarketKeys, ReserveKeys
 from podium.study.moments import Clock
 from podium.study.presets import products_of
 from podium.study.tables import TableFile
@@ -51,7 +52,7 @@ class Place(Protocol):
         """How a file tells the time."""
 
 
-def market_profiles(keys: MarketKeys) -> dict[str, Key]:
+def market_profiles(keys: MarketKeys, groups: Iterable[GroupKeys]) -> dict[str, Key]:
     """Names of the profiles that the market's keys refer to -> the first key that does."""
     found: dict[str, Key] = {}
 
@@ -61,11 +62,19 @@ def market_profiles(keys: MarketKeys) -> dict[str, Key]:
 
     for name in LimitKeys.model_fields:
         note(getattr(keys.limits, name), "limits", name)
-        for row, group in enumerate(keys.groups):
+    for row, group in enumerate(groups):
+        for name in LimitKeys.model_fields:
             note(getattr(group, name), "groups", row, name)
     for row, product in enumerate(keys.reserve):
         note(product.activation_eur_per_mwh, "reserve", row, "activation_eur_per_mwh")
     return found
+
+
+def market_groups(keys: MarketKeys, place: Place) -> list[Group]:
+    """The groups that have limits; raises InputError with everything wrong in their table."""
+    if isinstance(keys.groups, FileRef):
+        return read_groups(place.open(keys.groups, "market", "groups"))
+    return listed_groups(keys.listed_groups, lambda row, key: place.where("market", "groups", row, key))
 
 
 @dataclass
@@ -76,6 +85,8 @@ class MarketReader:
     place: Place
     profiles: Mapping[str, Floats]
     """The profiles that the keys name and that are there; shape (step,) each."""
+    limited: Iterable[Group]
+    """Groups that have limits."""
     groups: Collection[str]
     """Groups that PODs name."""
     members: Collection[str]
@@ -90,7 +101,7 @@ class MarketReader:
     def market(self) -> Market:
         """The market; it is whole only where no problem was found."""
         keys = self.keys
-        limits = self._limits(keys.limits, "limits")
+        limits = self._limits(keys.limits, lambda key: self.place.where("market", "limits", key))
         return Market(
             settlement=keys.settlement,
             time_unit_minutes=self._time_unit(),
@@ -122,34 +133,38 @@ class MarketReader:
 
     # ---- limits of the portfolio and of groups
 
-    def _limits(self, keys: LimitKeys, *key: str | int) -> PositionLimits:
+    def _limits(self, keys: LimitKeys, where: Callable[[str], str]) -> PositionLimits:
         return PositionLimits(
-            self._series(keys.withdrawal_max_kw, math.inf, *key, "withdrawal_max_kw"),
-            self._series(keys.injection_max_kw, math.inf, *key, "injection_max_kw"),
+            self._limit(keys.withdrawal_max_kw, where("withdrawal_max_kw")),
+            self._limit(keys.injection_max_kw, where("injection_max_kw")),
         )
 
-    def _series(self, value: float | str | None, absent: float, *key: str | int) -> Floats:
+    def _limit(self, value: float | str | None, where: str) -> Floats:
+        """A limit on the steps. Shape (step,)."""
+        row = self._series(value, math.inf)
+        if (row < 0).any():
+            step = int(np.argmax(row < 0))
+            time = self.place.horizon.times[step].isoformat(timespec="minutes")
+            self.problems.append(Problem(where, f"profile {value!r} is {row[step]:g} at {time}", "numbers at least 0"))
+        return row
+
+    def _series(self, value: float | str | None, absent: float) -> Floats:
         """A number or a profile on the steps. Shape (step,)."""
         if not isinstance(value, str):
             return np.full(self._steps, absent if value is None else float(value))
-        row = self.profiles.get(value, np.zeros(self._steps))
-        if key[-1] in LimitKeys.model_fields and (row < 0).any():
-            step = int(np.argmax(row < 0))
-            time = self.place.horizon.times[step].isoformat(timespec="minutes")
-            self._say(f"profile {value!r} is {row[step]:g} at {time}", "numbers at least 0", *key)
-        return row
+        return self.profiles.get(value, np.zeros(self._steps))
 
     def _groups(self) -> Iterator[GroupLimits]:
         seen: set[str] = set()
-        for row, keys in enumerate(self.keys.groups):
-            at = ("groups", row, "group")
-            if keys.group not in self.groups:
-                expected = f"a group that PODs name: {one_of(keys.group, self.groups)}"
-                self._say(f"unknown group {keys.group!r}", expected, *at)
-            if keys.group in seen:
-                self._say(f"group {keys.group!r} stands twice", "each group once", *at)
-            seen.add(keys.group)
-            yield GroupLimits(keys.group, self._limits(keys, "groups", row))
+        for group in self.limited:
+            name, where = group.keys.group, group.where("group")
+            if name not in self.groups:
+                expected = f"a group that PODs name: {one_of(name, self.groups)}"
+                self.problems.append(Problem(where, f"unknown group {name!r}", expected))
+            if name in seen:
+                self.problems.append(Problem(where, f"group {name!r} stands twice", "each group once"))
+            seen.add(name)
+            yield GroupLimits(name, self._limits(group.keys, group.where))
 
     def _priority(self) -> tuple[str, ...]:
         known = [*KINDS, *self.members]
@@ -199,7 +214,7 @@ class MarketReader:
             return
         availability = self._per_block(AVAILABILITY, keys.availability_eur_per_mw_h, 0.0, name, blocks, row)
         maximum = self._per_block(MAXIMUM, keys.maximum_mw, math.inf, name, blocks, row)
-        activation = self._series(keys.activation_eur_per_mwh, 0.0, "reserve", row, "activation_eur_per_mwh")
+        activation = self._series(keys.activation_eur_per_mwh, 0.0)
         self._maximum_fits(keys, maximum, row)
         if len(self.problems) > before or keys.direction is None:
             return
@@ -219,13 +234,9 @@ class MarketReader:
 
     def _needed(self, name: str, keys: ReserveKeys, row: int) -> None:
         """Keys that a product cannot do without."""
-        needed = {"name": name or None, "direction": keys.direction, AVAILABILITY: keys.availability_eur_per_mw_h}
-        if keys.activated_share:
-            needed["activation_eur_per_mwh"] = keys.activation_eur_per_mwh
-        for key, value in needed.items():
-            if value is None:
-                of = f" in product {name!r}" if name else " (or a preset)"
-                self._say(is_missing(key) + of, f"a line '{key}: ...'", "reserve", row)
+        for key in ([] if name else ["name"]) + keys.missing():
+            of = f" in product {name!r}" if name else " (or a preset)"
+            self._say(is_missing(key) + of, f"a line '{key}: ...'", "reserve", row)
         if keys.only is not None:
             self._say("'only' without a preset", "'preset:' with it", "reserve", row, "only")
 

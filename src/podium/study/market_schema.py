@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, ValidationError
 
 from podium.market.terms import Direction, Settlement, Takeover
 from podium.study.file_ref import STRICT, FileRef
@@ -85,6 +85,22 @@ class GroupKeys(LimitKeys):
     """The value of the PODs' column `group`."""
 
 
+LIST, TABLE = "<list>", "<table>"
+"""Forms of a key. Pydantic puts them into the place of an error, where they are no key."""
+
+
+def _form(value: Any) -> str:
+    named = isinstance(value, Mapping) and "file" in value
+    return TABLE if named or isinstance(value, str | FileRef) else LIST
+
+
+Groups = Annotated[
+    Annotated[tuple[GroupKeys, ...], Tag(LIST)] | Annotated[FileRef, Tag(TABLE)],
+    Discriminator(_form),
+]
+"""A list of groups, or a table with a row per group."""
+
+
 class ReserveKeys(BaseModel):
     """A reserve product, or what differs from a preset."""
 
@@ -111,7 +127,7 @@ class ReserveKeys(BaseModel):
     """Paid for up energy, or asked for down energy, when it is called: a number, or the name of a profile; needed
     where `activated_share` is above 0."""
     activated_share: float | None = Field(default=None, ge=0, le=1)
-    """Expected share of the offered energy that is called; 0 where absent."""
+    """Expected share of the offered energy that is called; 0 where absent, needed where availability earns 0."""
     sustain_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """How long an offer must be held once it is called, h; 1 where absent."""
     minimum_mw: Finite | None = None
@@ -123,6 +139,16 @@ class ReserveKeys(BaseModel):
     kinds: Texts | None = None
     """Kinds of devices that may back an offer; where absent, all that are there when it is called: batteries, CHP,
     loads that move or are cut, cars, heat pumps."""
+
+    def missing(self) -> list[str]:
+        """The keys that a product needs beside its name and that are not said."""
+        needed = ["direction", "availability_eur_per_mw_h"]
+        calls_alone = self.availability_eur_per_mw_h == 0 and self.activated_share is None
+        if calls_alone:
+            needed.append("activated_share")
+        if calls_alone or self.activated_share:
+            needed.append("activation_eur_per_mwh")
+        return [key for key in needed if getattr(self, key) is None]
 
 
 class MarketKeys(BaseModel):
@@ -146,8 +172,9 @@ class MarketKeys(BaseModel):
     """Power that devices could take at all times, beside all offers, kW."""
     headroom_sustain_hours: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """How long the headroom must last, h."""
-    groups: tuple[GroupKeys, ...] = ()
-    """Limits of groups of PODs: a list of `group`, `withdrawal_max_kw`, `injection_max_kw`."""
+    groups: Groups = ()
+    """Limits of groups of PODs: a list of `group`, `withdrawal_max_kw`, `injection_max_kw`, or a table with these
+    columns."""
     reserve: tuple[ReserveKeys, ...] = ()
     """Reserve products, see below."""
     takeover: Takeover = "proportional"
@@ -155,8 +182,20 @@ class MarketKeys(BaseModel):
     priority: Texts = ()
     """Kinds of devices, or device ids, in the order in which they take over; needed with `takeover: priority`."""
 
+    @property
+    def listed_groups(self) -> tuple[GroupKeys, ...]:
+        """The groups of the list; none where a table has them."""
+        return () if isinstance(self.groups, FileRef) else self.groups
+
+
+def key_path(place: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The path of keys in the place of an error of pydantic."""
+    return tuple(part for part in place if part not in (LIST, TABLE))
+
 
 def part_of_market(at: tuple[str | int, ...]) -> type[BaseModel]:
     """The model of the keys at a place such as ("market", "reserve", 0)."""
+    if at[1:] == ("groups",):
+        return FileRef
     parts: dict[str | int, type[BaseModel]] = {"limits": LimitKeys, "groups": GroupKeys, "reserve": ReserveKeys}
     return parts[at[1]] if len(at) > 1 else MarketKeys

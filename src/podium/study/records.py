@@ -60,7 +60,7 @@ class StudyRecords(BaseModel):
     prices: list[Record] = Field(default_factory=list)
     """Rows of `time` and market prices, EUR/MWh."""
     tables: dict[str, list[Record]] = Field(default_factory=dict)
-    """Name -> rows of a table of blocks that `market` names as its file."""
+    """Name -> rows of a table, of blocks or of groups, that `market` names as its file."""
 
     def named_tables(self) -> dict[str, list[Record]]:
         """All tables by name."""

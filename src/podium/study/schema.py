@@ -24,7 +24,7 @@ from podium.errors import InputError, Problem
 from podium.horizon import Horizon, zone_of
 from podium.study.file_ref import STRICT, FileRef
 from podium.study.limits import LIMITS, Limits
-from podium.study.market_schema import MarketKeys, part_of_market
+from podium.study.market_schema import MarketKeys, key_path, part_of_market
 from podium.study.place import refuse_large
 from podium.study.wording import is_missing, one_of
 
@@ -265,7 +265,7 @@ def _note_lines(node: yaml.Node | None, at: KeyPath, lines: dict[KeyPath, int], 
 
 def _in_words(found: ErrorDetails, lines: Mapping[KeyPath, int]) -> Problem:
     """A pydantic error as a problem with its line."""
-    at: KeyPath = tuple(found["loc"])
+    at = key_path(found["loc"])
     key = ".".join(str(part) for part in at)
     if found["type"] == "extra_forbidden":
         what = "kind of device" if at[:-1] == ("devices",) else "key"

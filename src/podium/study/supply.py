@@ -141,7 +141,7 @@ def _users(composition: Composition) -> dict[str, dict[str, int]]:
     for name, (template, _) in composition.templates().items():
         for profile, count in Counter(template.profiles()).items():
             users.setdefault(profile, {})[name] = count
-    for profile in market_profiles(composition.market):
+    for profile in market_profiles(composition.market, composition.market.listed_groups):
         users.setdefault(profile, {})[MARKET] = 1
     return users
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from podium.errors import InputError, Problem
 from podium.horizon import Horizon
-from podium.market.terms import BACKING_KINDS, Market, PositionLimits, ReserveProduct
+from podium.market.terms import BACKING_KINDS, GroupLimits, Market, PositionLimits, ReserveProduct
 from podium.study.blocks import END, Blocks
 from podium.study.market import AVAILABILITY, MAXIMUM
 from podium.study.market_schema import MarketKeys
@@ -27,6 +27,7 @@ _PLAIN = (
     "headroom_sustain_hours",
     "takeover",
 )
+GROUPS = "groups"
 _PRODUCT_DEFAULTS = {"activated_share": 0.0, "sustain_hours": 1.0, "minimum_mw": 0.0, "increment_mw": 0.0}
 
 
@@ -39,7 +40,7 @@ class WrittenMarket:
     profiles: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     """Name -> values of shape (step,)."""
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    """File name without suffix -> table of blocks."""
+    """File name without suffix -> table of groups or of blocks."""
 
 
 def written_market(market: Market, horizon: Horizon, taken: Collection[str]) -> WrittenMarket:
@@ -62,9 +63,8 @@ class _Writer:
         if market.limits is not None and (limits := self._limits(market.limits, "portfolio")):
             keys["limits"] = limits
         if market.groups:
-            keys["groups"] = [
-                {"group": group.name, **self._limits(group.limits, f"group {group.name}")} for group in market.groups
-            ]
+            self.out.tables[GROUPS] = self._group_table(market.groups)
+            keys["groups"] = {"file": GROUPS}
         if market.reserves:
             keys["reserve"] = [self._product(product, row) for row, product in enumerate(market.reserves, 1)]
         if market.priority:
@@ -82,6 +82,15 @@ class _Writer:
                 step = int(np.argmax(~np.isfinite(row)))
                 raise InputError(Problem(f"{of}, {name}", f"no limit in step {step}", "a limit in each step, or none"))
         return found
+
+    def _group_table(self, groups: Sequence[GroupLimits]) -> pd.DataFrame:
+        """A row per group; a column with names of profiles is text."""
+        rows = [{"group": group.name, **self._limits(group.limits, f"group {group.name}")} for group in groups]
+        table = pd.DataFrame(rows)
+        for name in table.columns:
+            if any(isinstance(cell, str) for cell in table[name]):
+                table[name] = [cell if isinstance(cell, str) else _number_text(cell) for cell in table[name]]
+        return table
 
     def _series(self, row: NDArray[np.float64], name: str) -> float | str:
         """A number where it is constant, else the name of a profile."""
@@ -123,6 +132,11 @@ class _Writer:
         if np.isfinite(maximum).any():
             columns = {**columns, MAXIMUM: np.where(np.isfinite(maximum), maximum, np.nan)}
         return pd.DataFrame(columns)
+
+
+def _number_text(cell: float) -> str | None:
+    """A number as text; nothing where there is none."""
+    return None if np.isnan(cell) else repr(float(cell))
 
 
 def _refuse_disorder(product: ReserveProduct, blocks: Blocks) -> None:

@@ -13,17 +13,32 @@ from podium.study.presets import presets
 
 NO_RESERVE, AS_SAVED = "", "(as saved)"
 """Choices of the reserve market beside the presets: none, and terms that the page cannot show."""
-_KEYS_SHOWN = {"preset", "availability_eur_per_mw_h", "minimum_mw", "increment_mw"}
+_KEYS_SHOWN = {
+    "preset",
+    "availability_eur_per_mw_h",
+    "activation_eur_per_mwh",
+    "activated_share",
+    "minimum_mw",
+    "increment_mw",
+}
 #: Key of a composition -> field of the page, where it is another.
 _FIELDS = {
     "market.settlement": "settlement",
     "market.reserve.0.availability_eur_per_mw_h": "availability_eur_per_mw_h",
+    "market.reserve.0.activation_eur_per_mwh": "activation_eur_per_mwh",
+    "market.reserve.0.activated_share": "activated_percent",
     "market.reserve.0.minimum_mw": "offer_mw",
     "market.reserve.0.increment_mw": "offer_mw",
     "market.reserve.0.preset": "preset",
     "options.method": "method",
     "options.gap": "gap_percent",
     "size_variation": "variation_percent",
+}
+#: Key of a reserve product -> field of the page, and what is expected in it where the preset needs it.
+_NEEDED = {
+    "availability_eur_per_mw_h": ("availability_eur_per_mw_h", "a price, EUR/MW/h; the preset has none"),
+    "activation_eur_per_mwh": ("activation_eur_per_mwh", "a price, EUR/MWh; the preset has none"),
+    "activated_share": ("activated_percent", "a share, %; calls alone are paid"),
 }
 
 
@@ -41,6 +56,9 @@ class Choice:
     settlement: str = "market"
     preset: str = NO_RESERVE
     availability_eur_per_mw_h: float | None = None
+    activation_eur_per_mwh: float | None = None
+    activated_percent: float | None = None
+    """Share of the offered energy that is called, %."""
     offer_mw: float | None = None
     """Least offer and step of reserve, MW; that of the preset where None."""
     method: str = "exact"
@@ -58,10 +76,7 @@ class Choice:
 
     def composition(self) -> Composition:
         """What is chosen. Raises InputError, each problem at the name of its field."""
-        problems: list[Problem] = []
-        if self._lacks_price:
-            expected = "a price, EUR/MW/h; the preset has none"
-            problems.append(Problem("availability_eur_per_mw_h", "empty", expected))
+        problems = [Problem(at, "empty", expected) for at, expected in self._lacking()]
         try:
             found = composition_of(self._content())
         except InputError as error:
@@ -73,12 +88,11 @@ class Choice:
             raise InputError(problems)
         return found
 
-    @property
-    def _lacks_price(self) -> bool:
-        """Whether a preset is chosen of which a product has no price of its own, and none is given."""
+    def _lacking(self) -> list[tuple[str, str]]:
+        """Fields that are empty and that a product of the chosen preset needs, each with what is expected there."""
         products = presets()[self.preset].products.values() if self.preset in presets() else ()
-        unpriced = any(product.availability_eur_per_mw_h is None for product in products)
-        return unpriced and self.availability_eur_per_mw_h is None
+        lacking = {key for product in products for key in product.model_copy(update=self._terms()).missing()}
+        return [needed for key, needed in _NEEDED.items() if key in lacking]
 
     def _content(self) -> dict[str, Any]:
         kept = {key: value for key, value in self.rest.items() if key not in ("market", "options")}
@@ -104,12 +118,19 @@ class Choice:
             return list(self.rest.get("market", {}).get("reserve", []))
         if self.preset == NO_RESERVE:
             return []
-        said: dict[str, Any] = {"preset": self.preset}
-        if self.availability_eur_per_mw_h is not None:
-            said["availability_eur_per_mw_h"] = self.availability_eur_per_mw_h
-        if self.offer_mw is not None:
-            said |= {"minimum_mw": self.offer_mw, "increment_mw": self.offer_mw}
-        return [said]
+        return [{"preset": self.preset} | self._terms()]
+
+    def _terms(self) -> dict[str, Any]:
+        """Keys of the reserve beside the preset, of the fields that are not empty."""
+        share = None if self.activated_percent is None else self.activated_percent / 100
+        terms = {
+            "availability_eur_per_mw_h": self.availability_eur_per_mw_h,
+            "activation_eur_per_mwh": self.activation_eur_per_mwh,
+            "activated_share": share,
+            "minimum_mw": self.offer_mw,
+            "increment_mw": self.offer_mw,
+        }
+        return {key: value for key, value in terms.items() if value is not None}
 
 
 def choice_of(content: Mapping[str, Any]) -> Choice:
@@ -140,10 +161,13 @@ def _show_reserve(chosen: Choice, reserve: list[dict[str, Any]]) -> None:
         return
     first = reserve[0]
     same = first.get("minimum_mw") == first.get("increment_mw")
-    price = first.get("availability_eur_per_mw_h")
-    if len(reserve) > 1 or set(first) - _KEYS_SHOWN or not same or isinstance(price, dict | str):
+    prices = [first.get(key) for key in ("availability_eur_per_mw_h", "activation_eur_per_mwh")]
+    named = any(isinstance(price, dict | str) for price in prices)
+    if len(reserve) > 1 or set(first) - _KEYS_SHOWN or not same or named:
         chosen.preset = AS_SAVED
         return
     chosen.preset = str(first.get("preset", NO_RESERVE))
-    chosen.availability_eur_per_mw_h = price
+    chosen.availability_eur_per_mw_h, chosen.activation_eur_per_mwh = prices
+    if (share := first.get("activated_share")) is not None:
+        chosen.activated_percent = round(share * 100, 6)
     chosen.offer_mw = first.get("minimum_mw")

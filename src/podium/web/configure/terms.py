@@ -73,7 +73,11 @@ def _market(chosen: Choice) -> dict[str, Field]:
     with tag("div", "pd-pair") as terms:
         availability = ui.number("Price, EUR/MW/h", min=0)
         offer = ui.number("Offers in steps of, MW", min=0)
-    terms.bind_visibility_from(preset, "value", backward=lambda value: value not in (NO_RESERVE, AS_SAVED))
+    with tag("div", "pd-pair") as calls:
+        activation = ui.number("Price of calls, EUR/MWh")
+        activated = ui.number("Share called, %", min=0, max=100)
+    for shown in (terms, calls):
+        shown.bind_visibility_from(preset, "value", backward=lambda value: value not in (NO_RESERVE, AS_SAVED))
     note = words("p", "", "pd-hint")
     note.bind_text_from(preset, "value", backward=lambda name: presets()[name].note if name in presets() else "")
     return {
@@ -81,6 +85,8 @@ def _market(chosen: Choice) -> dict[str, Field]:
         "price_zone": zone,
         "preset": preset,
         "availability_eur_per_mw_h": availability,
+        "activation_eur_per_mwh": activation,
+        "activated_percent": activated,
         "offer_mw": offer,
     }
 
