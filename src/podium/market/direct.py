@@ -26,8 +26,9 @@ Parts = Sequence[Sequence[Programmes]]
 Running = Mapping[int, Floats]
 #: How closely integers next to a solution are sought, relative.
 NEAREST_GAP = 1e-2
-#: What the portfolio's limits and offers leave free, kW, since a solution made real moves by far less than this.
-MARGIN_KW = 1e-3
+#: What the portfolio's limits and offers leave free, kW: a solution that is made real moves by less than this.
+LIMIT_MARGIN_KW = 1e-3
+OFFER_MARGIN_KW = 0.1
 #: How far the interior point method goes, relative: duals are proven by answers anyway, and the solution is mixed.
 TOLERANCE = 1e-8
 
@@ -149,9 +150,9 @@ def _together(master: Master, parts: Parts, running: Sequence[Running]) -> tuple
     """All as one programme, and the first column of each pattern."""
     rows, layout = _Rows(), master.layout
     low, high = master.row_lower.copy(), master.row_upper.copy()
-    low[layout.covered[layout.covered >= 0]] += MARGIN_KW
+    low[layout.covered[layout.covered >= 0]] += OFFER_MARGIN_KW
     for limit in layout.limits:
-        high[limit.rows] -= MARGIN_KW
+        high[limit.rows] -= LIMIT_MARGIN_KW
     rows.add(
         master.cost, (master.lower, master.upper), (low, high),
         (master.entry_row.astype(np.int64), master.entry_column.astype(np.int64), master.entry),

@@ -95,8 +95,11 @@ class Master:
         )  # fmt: skip
 
     def solve(self) -> Mixed:
-        """The best mix so far."""
+        """The best mix so far. Where the last basis leads the simplex astray, it starts without one."""
         self.highs.run()
+        if self.highs.getModelStatus() == highspy.HighsModelStatus.kUnknown:
+            self.highs.clearSolver()
+            self.highs.run()
         if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             raise SolverError(
                 f"the portfolio's programme ended with {self.highs.modelStatusToString(self.highs.getModelStatus())}"

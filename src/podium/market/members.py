@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +123,8 @@ class Part:
 
     def take(self, solutions: Sequence[Floats]) -> Sums:
         """Sums over each cluster of a solution of the last `programmes`, (pod, column) each, which is remembered."""
-        return self._remembered(self.responder.made_real(self.asked, solutions))
+        answer = self.responder.made_real(self.asked, solutions)
+        return self._remembered(replace(answer, backing=self._safe(answer.schedule, answer.backing)))
 
     def _remembered(self, answer: Answer) -> Sums:
         schedule = answer.schedule
