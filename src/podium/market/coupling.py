@@ -245,6 +245,8 @@ class Layout:
     """Columns of what is missing from the coverage of offers; -1 where not sold. Shape (product, 2, step)."""
     misses: Ints
     """Columns of what is missing from limits and headroom."""
+    power: tuple[Ints, ...]
+    """Columns of each area's net power, (step,); none where positions do not couple."""
     limits: tuple[LimitRows, ...]
     """Rows of limits and peak charge."""
     shares: list[list[list[Ints | None]]]
@@ -277,7 +279,7 @@ def layout_of(c: Coupling) -> Layout:
         limits += _limits(programme, c, power, offers, shares, misses)
         limits += _peak(programme, c, power)
     missed = np.concatenate(misses) if misses else np.zeros(0, np.int64)
-    return Layout(programme, position, backing, covered, offers, short, missed, tuple(limits), shares)
+    return Layout(programme, position, backing, covered, offers, short, missed, tuple(power), tuple(limits), shares)
 
 
 def _settlement(programme: Programme, c: Coupling, power: list[Ints]) -> None:

@@ -113,20 +113,23 @@ def solve_direct(master: Master, parts: Parts, running: Sequence[Running], secon
 
 
 def nearest_running(parts: Parts, found: Direct, seconds: float) -> list[Running]:
-    """Integers of each POD that are next to those of a solution, by the sum of their distances.
+    """Integers of each POD that are next to those of a solution, by the sum of their distances; by part.
 
-    A POD for which none are found within the seconds is left out.
+    Nothing where those of a POD are not found within the seconds.
     """
-    return [
-        {
-            int(pod): running
-            for mine, values in zip(part, solutions, strict=True)
-            if mine.program.arrays.integer.any()
-            for n, pod in enumerate(mine.pods)
-            if (running := _nearest(mine, n, values[n], seconds)) is not None
-        }
-        for part, solutions in zip(parts, found.solutions, strict=True)
-    ]
+    running: list[Running] = []
+    for part, solutions in zip(parts, found.solutions, strict=True):
+        known: dict[int, Floats] = {}
+        for mine, values in zip(part, solutions, strict=True):
+            if not mine.program.arrays.integer.any():
+                continue
+            for n, pod in enumerate(mine.pods.tolist()):
+                nearest = _nearest(mine, n, values[n], seconds)
+                if nearest is None:
+                    return []
+                known[pod] = nearest
+        running.append(known)
+    return running
 
 
 def _nearest(mine: Programmes, n: int, x: Floats, seconds: float) -> Floats | None:

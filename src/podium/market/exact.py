@@ -15,7 +15,7 @@ from podium.errors import SolverError
 from podium.flex.exclusive import Limits
 from podium.flex.respond import Programmes, Signal
 from podium.market.coordination import Coordination, Round, Until, answered, begin, go_on, refocus, weights_of
-from podium.market.coupling import Coupling, portfolio_profit_eur
+from podium.market.coupling import SIDES, Coupling, portfolio_profit_eur
 from podium.market.direct import Running, nearest_running, solve_direct
 from podium.market.master import Master, Mixed, Sums
 from podium.market.members import Brief, Members, Part, Settled
@@ -211,6 +211,8 @@ class _Search:
         """
         state, master, coupling = self.state, self.state.master, self.task.coupling
         raised = hold_nearest(master, coupling, mixed)
+        if not raised and not self.whole.any():
+            return
         if self.whole.any():
             self._switch()
         for _ in range(LOWERED):
@@ -314,29 +316,69 @@ def _finished(
         area = _device_area(task)
         backing = shared_by_area(coupling, state.master.layout, mixed.own, area, settled.backing, offers)
         settled = replace(settled, backing=backing)
-    power = np.stack([settled.net_kw[(task.area == a) & ~task.absent].sum(axis=0) for a in range(len(coupling.areas))])
     misses = mixed.own[state.master.layout.misses]
     return Found(
         settled, offers, state.master.signal_of(state.proof), state.proof, tuple(state.rounds), state.proven_eur,
-        portfolio_profit_eur(coupling, power, offers), float(misses.max(initial=0.0)),
+        portfolio_profit_eur(coupling, _power(task, settled), offers), float(misses.max(initial=0.0)),
         unsellable(coupling, wanted, offers), late, sent,
     )  # fmt: skip
 
 
 def _settled(task: Task, state: Coordination, team: Team[Part], offsets: Ints) -> tuple[Mixed, Settled]:
-    """The best mix that can be sold, made real: what the devices then lack of an offer, the next mix has more of."""
+    """The best mix that can be sold, made real.
+
+    What the devices then lack of an offer, the next mix has more of; by what they then pass a limit, it keeps away.
+    """
     master, coupling = state.master, task.coupling
-    more = np.zeros(master.layout.backing.shape)
+    more, less = np.zeros(master.layout.backing.shape), np.zeros(master.rows)
     area = _device_area(task)
     mixed = master.solve()
     for _ in range(MENDS):
         settled = Settled.joined(team.ask(partial(_settle, weights=_by_part(master, mixed, offsets))))
         lacking = _lacking(coupling, master, mixed, settled, area)
-        if lacking.max(initial=0.0) <= LACKING_KW:
+        beyond = _beyond(coupling, master, mixed, _power(task, settled))
+        if lacking.max(initial=0.0) <= LACKING_KW and beyond.max(initial=0.0) <= LACKING_KW:
             break
         more += MEND_MORE * lacking
+        less += MEND_MORE * beyond
+        master.tighten(less)
         mixed = _with_more(coupling, master, mixed, more)
     return mixed, settled
+
+
+def _power(task: Task, settled: Settled) -> Floats:
+    """Net power of the PODs of each area that answer, kW (area, step)."""
+    areas = range(len(task.coupling.areas))
+    return np.stack([settled.net_kw[(task.area == a) & ~task.absent].sum(axis=0) for a in areas])
+
+
+def _beyond(coupling: Coupling, master: Master, mixed: Mixed, power_kw: Floats) -> Floats:
+    """By how much the real power (area, step) passes limits that the mix keeps, kW (row,)."""
+    layout, own, beyond = master.layout, mixed.own, np.zeros(master.rows)
+    for limit in layout.limits:
+        if limit.what not in SIDES:
+            continue
+        sign, areas = (
+            (1.0, -1.0)[limit.what == "injection"],
+            range(len(power_kw)) if limit.area is None else [limit.area],
+        )
+        real = sign * sum(power_kw[a] + coupling.held_kw[a] for a in areas)
+        meant = sign * sum(own[layout.power[a]] for a in areas)
+        side = SIDES.index(limit.what)
+        over = real + _called_kw(coupling, master, mixed, side, limit.area) - master.row_upper[limit.rows]
+        beyond[limit.rows] = np.maximum(np.minimum(over, real - meant), 0.0)
+    return beyond
+
+
+def _called_kw(coupling: Coupling, master: Master, mixed: Mixed, side: int, area: int | None) -> Floats:
+    """What all offers of a side come to where they are called, of the portfolio or of an area, kW (step,)."""
+    layout, called = master.layout, np.zeros(coupling.steps)
+    for k, product in enumerate(coupling.products):
+        sold = np.flatnonzero((product.block >= 0) & product.sides[side])
+        columns = layout.offers[k][product.block[sold]] if area is None else layout.shares[area][k][side]
+        if columns is not None and len(sold):
+            called[sold] += mixed.own[columns]
+    return called
 
 
 def _device_area(task: Task) -> Ints:

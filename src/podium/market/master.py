@@ -190,6 +190,11 @@ class Master:
             if row >= 0:
                 self.highs.changeRowBounds(int(row), float(kw), highspy.kHighsInf)
 
+    def tighten(self, less_kw: Floats) -> None:
+        """Limits that a mix has to keep by so much more, kW (row,)."""
+        for row in np.flatnonzero(less_kw > 0).tolist():
+            self.highs.changeRowBounds(row, float(self.row_lower[row]), float(self.row_upper[row] - less_kw[row]))
+
     def hold_answers(self, numbers: Sequence[int], values: Sequence[float]) -> None:
         """Hold the weights of some answers at given values."""
         first = self.layout.programme.columns

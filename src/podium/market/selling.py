@@ -111,7 +111,9 @@ def hold_nearest(master: Master, coupling: Coupling, mixed: Mixed) -> dict[tuple
 
 def lower_short(master: Master, coupling: Coupling, mixed: Mixed, raised: dict[tuple[int, int], float]) -> bool:
     """Where held offers are not covered, take the one back that was raised most; False where all are covered."""
-    short = np.where(master.layout.short >= 0, mixed.own[master.layout.short], 0.0).max(axis=(0, 1)) > SHORT_KW
+    short = (
+        np.where(master.layout.short >= 0, mixed.own[master.layout.short], 0.0).max(axis=(0, 1), initial=0.0) > SHORT_KW
+    )
     lowered = False
     while short.any():
         step = int(np.argmax(short))
