@@ -185,18 +185,20 @@ const podium = (() => {
   });
 
   // A moment in the reader's own time zone, with the name of the zone.
+  function momentText(iso, seconds) {
+    const at = new Date(iso);
+    const part = (options) => new Intl.DateTimeFormat("sv-SE", options).format(at);
+    const zone = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(at);
+    const name = zone.find((found) => found.type === "timeZoneName").value;
+    return `${part({ dateStyle: "short" })} ${part({ timeStyle: seconds ? "medium" : "short" })} ${name}`;
+  }
+
   customElements.define(
     "pd-moment",
     class extends HTMLElement {
       static observedAttributes = ["at", "seconds"];
       attributeChangedCallback() {
-        if (!this.hasAttribute("at")) return;
-        const at = new Date(this.getAttribute("at"));
-        const timeStyle = this.hasAttribute("seconds") ? "medium" : "short";
-        const part = (options) => new Intl.DateTimeFormat("sv-SE", options).format(at);
-        const zone = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(at);
-        const name = zone.find((found) => found.type === "timeZoneName").value;
-        this.textContent = `${part({ dateStyle: "short" })} ${part({ timeStyle })} ${name}`;
+        if (this.hasAttribute("at")) this.textContent = momentText(this.getAttribute("at"), this.hasAttribute("seconds"));
       }
     },
   );
@@ -204,5 +206,5 @@ const podium = (() => {
   system.addEventListener("change", applyTheme);
   addEventListener("DOMContentLoaded", applyTheme);
   applyTheme();
-  return { applyTheme, call, isDark, showErrors };
+  return { applyTheme, call, isDark, momentText, showErrors };
 })();
