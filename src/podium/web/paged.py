@@ -58,7 +58,7 @@ class Paged:
                 pagination={"rowsPerPage": page_size, "page": 1, "sortBy": sort or None, "descending": descending},
             ).classes("pd-data")
             self.shown.props["rows-per-page-options"] = list(_SIZES)
-            self.shown.props["aria-label"] = label
+            self.shown.props["data-label"] = label
             self.shown.add_slot("body-cell", _CELL)
             name_columns(self.shown, [column.label for column in columns])
             self.shown.on("request", self._requested)

@@ -97,7 +97,7 @@ def table(
     )
     shown.add_slot("body-cell", _CELL)
     shown.add_slot("header-cell", _HEAD)
-    shown.props["role"], shown.props["aria-label"] = "group", label
+    shown.props["data-label"] = label
     shown.props["hide-pagination"] = not len(rows) > page_size > 0
     name_columns(shown, [column.label for column in columns])
     return shown.classes("pd-data")

@@ -203,6 +203,23 @@ const podium = (() => {
     },
   );
 
+  // Tables say what they are where podium.css makes blocks of their rows, which else takes their roles in some browsers.
+  const ROLES = { TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell" };
+
+  function giveRoles(place) {
+    for (const part of place.querySelectorAll(":is(table, thead, tbody, tr, td, th):not([role])")) {
+      const heading = part.getAttribute("scope") === "row" ? "rowheader" : "columnheader";
+      part.setAttribute("role", ROLES[part.tagName] || heading);
+      const named = part.tagName === "TABLE" && part.closest("[data-label]");
+      if (named) part.setAttribute("aria-label", named.dataset.label);
+    }
+  }
+
+  new MutationObserver((changes) => new Set(changes.map((change) => change.target)).forEach(giveRoles)).observe(document, {
+    childList: true,
+    subtree: true,
+  });
+
   system.addEventListener("change", applyTheme);
   addEventListener("DOMContentLoaded", applyTheme);
   applyTheme();
