@@ -12,6 +12,7 @@ from nicegui.events import GenericEventArguments
 
 from podium.web import figures
 from podium.web.parts import Column, empty, name_columns
+from podium.web.parts.tables import HEAD
 from podium.web.tags import tag, words
 
 _SIZES = (10, 25, 50, 100, 250)
@@ -60,6 +61,7 @@ class Paged:
             self.shown.props["rows-per-page-options"] = list(_SIZES)
             self.shown.props["data-label"] = label
             self.shown.add_slot("body-cell", _CELL)
+            self.shown.add_slot("header-cell", HEAD)
             name_columns(self.shown, [column.label for column in columns])
             self.shown.on("request", self._requested)
             self._nothing = empty("No row fits.")
