@@ -215,10 +215,26 @@ const podium = (() => {
     }
   }
 
-  new MutationObserver((changes) => new Set(changes.map((change) => change.target)).forEach(giveRoles)).observe(document, {
-    childList: true,
-    subtree: true,
+  // A table that is sorted has its headings made anew: the focus stays with the one that had it.
+  let held = null;
+
+  const sorts = (table) => [...table.querySelectorAll(".pd-sort")];
+
+  function keepFocus() {
+    if (held && document.activeElement === document.body) sorts(held.table)[held.number]?.focus({ preventScroll: true });
+  }
+
+  addEventListener("focusin", (event) => {
+    const button = event.target.closest(".pd-sort");
+    const table = button && button.closest("table");
+    held = table && { table, number: sorts(table).indexOf(button) };
   });
+  addEventListener("pointerdown", () => (held = null));
+
+  new MutationObserver((changes) => {
+    new Set(changes.map((change) => change.target)).forEach(giveRoles);
+    keepFocus();
+  }).observe(document, { childList: true, subtree: true });
 
   system.addEventListener("change", applyTheme);
   addEventListener("DOMContentLoaded", applyTheme);
