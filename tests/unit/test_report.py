@@ -20,7 +20,7 @@ import pytest
 
 from podium.errors import InputError
 from podium.horizon import Horizon
-from podium.report import explorer, write_report
+from podium.report import explorer, pictures, write_report
 from podium.report.clock import LocalClock
 from podium.report.files import DEVICE_SERIES, POD_SERIES
 from podium.report.packing import chunk_text, decode_chunk, quanta
@@ -92,6 +92,19 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(results: Path) -> Page:
     return Page(results / "report.html")
+
+
+def accents(css: str) -> list[tuple[str, str]]:
+    """Accent and its soft companion, once for light and once for dark."""
+    return list(zip(re.findall(r"--accent: (#\w+)", css), re.findall(r"--accent-soft: (#\w+)", css), strict=True))
+
+
+def test_report_has_the_accent_of_the_app(repository: Path) -> None:
+    """Page, pictures and app are seen beside each other: one colour, light and dark."""
+    source = repository / "src/podium"
+    page = accents((source / "report/assets/report.css").read_text(encoding="utf-8"))
+    assert page == accents((source / "web/static/podium.css").read_text(encoding="utf-8"))
+    assert (len(page), page[0][0]) == (2, pictures.ACCENT)
 
 
 def test_report_lists_what_it_wrote(tmp_path: Path) -> None:

@@ -75,10 +75,10 @@ def url(place: Installation) -> Iterator[str]:
 
 
 @contextmanager
-def visiting(browser: Browser, url: str) -> Iterator[BrowserContext]:
+def visiting(browser: Browser, url: str, time_zone: str | None = None) -> Iterator[BrowserContext]:
     """A browser without cookies, which reaches this site alone: a request to another one fails the test."""
     foreign: list[str] = []
-    made = browser.new_context(base_url=url, viewport={"width": 1440, "height": 900})
+    made = browser.new_context(base_url=url, viewport={"width": 1440, "height": 900}, timezone_id=time_zone)
     made.set_default_timeout(PATIENCE_MS)
     made.on("request", lambda request: None if _is_own(request.url, url) else foreign.append(request.url))
     try:

@@ -13,9 +13,19 @@ from hypothesis import strategies as st
 from podium.errors import InputError
 from podium.study.catalogue import catalogue
 from podium.study.composition import composition_of
-from podium.web.configure.choice import AS_SAVED, NO_RESERVE, Choice, choice_of
+from podium.study.presets import presets
+from podium.web.configure.choice import Choice, choice_of
+from podium.web.configure.reserve import Reserve
 from podium.web.configure.sparkline import svg, thinned
 
+RESERVES = st.builds(
+    Reserve,
+    availability_eur_per_mw_h=st.floats(0, 100),
+    sustain_hours=st.none() | st.floats(0.125, 24),
+    minimum_mw=st.none() | st.floats(0.125, 5),
+    increment_mw=st.none() | st.floats(0, 5),
+    kept=st.sampled_from(list(presets())).map(lambda name: {"preset": name}),
+)
 CHOICES = st.builds(
     Choice,
     name=st.text("abc é", min_size=1, max_size=20).filter(lambda text: bool(text.strip())).map(str.strip),
@@ -24,11 +34,7 @@ CHOICES = st.builds(
     step_minutes=st.sampled_from([1, 5, 15, 60]),
     variation_percent=st.integers(0, 50).map(float),
     settlement=st.sampled_from(["market", "retail", "both"]),
-    preset=st.sampled_from([NO_RESERVE, "eu-fcr", "eu-mfrr-energy", "it-uvam-2021"]),
-    availability_eur_per_mw_h=st.floats(0.125, 100),
-    activation_eur_per_mwh=st.floats(-100, 1000),
-    activated_percent=st.none() | st.integers(0, 100).map(float),
-    offer_mw=st.none() | st.floats(0.125, 5),
+    reserves=st.lists(RESERVES, max_size=3, unique_by=lambda reserve: reserve.title),
     method=st.sampled_from(["exact", "virtus"]),
     gap_percent=st.integers(0, 100).map(float),
     quantities=st.dictionaries(st.sampled_from(list(catalogue())), st.integers(1, 500), max_size=5),
@@ -37,21 +43,19 @@ CHOICES = st.builds(
 
 @given(CHOICES)
 def test_choices_come_back_as_they_were(chosen: Choice) -> None:
-    """Through the composition that is kept; terms of reserve only where there is a reserve market."""
+    """Through the composition that is kept, reserve markets in their order and with their own terms."""
     content = chosen.composition().model_dump(mode="json", exclude_defaults=True)
     again = choice_of(content)
     again.rest = {}
-    if chosen.preset == NO_RESERVE:
-        chosen.availability_eur_per_mw_h = chosen.activation_eur_per_mwh = None
-        chosen.activated_percent = chosen.offer_mw = None
     assert again == chosen
 
 
 def test_problems_stand_at_the_fields_of_the_page() -> None:
-    chosen = Choice(
-        name=" ", start="", days=None, variation_percent=80, gap_percent=None, method="best", preset="eu-fcr"
-    )
-    chosen.availability_eur_per_mw_h, chosen.offer_mw = -1.0, -1.0
+    chosen = Choice(name=" ", start="", days=None, variation_percent=80, gap_percent=None, method="best")
+    chosen.reserves = [
+        Reserve(kept={"preset": "eu-fcr"}, availability_eur_per_mw_h=-1.0, sustain_hours=0.0),
+        Reserve(kept={"preset": "eu-afrr"}, minimum_mw=-1.0, increment_mw=-1.0),
+    ]
     with pytest.raises(InputError) as error:
         chosen.composition()
     assert {problem.where for problem in error.value.problems} == {
@@ -61,47 +65,49 @@ def test_problems_stand_at_the_fields_of_the_page() -> None:
         "variation_percent",
         "gap_percent",
         "method",
-        "availability_eur_per_mw_h",
-        "offer_mw",
+        "reserve.0.availability_eur_per_mw_h",
+        "reserve.0.sustain_hours",
+        "reserve.1.availability_eur_per_mw_h",
+        "reserve.1.minimum_mw",
+        "reserve.1.increment_mw",
     }
 
 
 def test_a_preset_without_a_price_asks_for_one() -> None:
     """The Italian preset has its own, which stays where none is given."""
-    with pytest.raises(InputError, match="availability_eur_per_mw_h: empty; expected a price"):
-        Choice(preset="eu-fcr").composition()
-    (reserve,) = Choice(preset="it-uvam-2021").composition().market.reserve
+    with pytest.raises(InputError, match=re.escape("reserve.0.availability_eur_per_mw_h: empty; expected a price")):
+        Choice(reserves=[Reserve(kept={"preset": "eu-fcr"})]).composition()
+    (reserve,) = Choice(reserves=[Reserve(kept={"preset": "it-uvam-2021"})]).composition().market.reserve
     assert reserve.availability_eur_per_mw_h is None
 
 
-def test_a_preset_of_energy_asks_what_calls_earn() -> None:
-    """Availability is 0 in the preset; a tenth is called at 140 EUR/MWh."""
-    chosen = Choice(preset="eu-mfrr-energy")
-    with pytest.raises(InputError) as error:
-        chosen.composition()
-    assert [problem.where for problem in error.value.problems] == ["activation_eur_per_mwh", "activated_percent"]
-    chosen.activation_eur_per_mwh, chosen.activated_percent = 140.0, 10.0
-    (reserve,) = chosen.composition().market.reserve
-    assert (reserve.activation_eur_per_mwh, reserve.activated_share) == (140.0, 0.1)
-    chosen.activated_percent = 110.0
-    with pytest.raises(InputError, match=r"activated_percent: 1\.1; expected less than or equal to 1"):
-        chosen.composition()
-
-
 def test_what_the_page_cannot_show_is_kept() -> None:
+    """Of reserve: products of one's own, a choice of a preset's, prices in a table; what has a field is in it."""
     content = {
         "name": "x",
         "start": "2018-03-13",
         "nearest_days": True,
         "market": {
             "peak_eur_per_kw": 0.5,
-            "reserve": [{"preset": "eu-fcr", "availability_eur_per_mw_h": 5.0, "minimum_mw": 1, "increment_mw": 0.5}],
+            "reserve": [
+                {"preset": "eu-fcr", "availability_eur_per_mw_h": 5.0, "minimum_mw": 1, "increment_mw": 0.5},
+                {"preset": "eu-afrr", "only": ["afrr-up"], "availability_eur_per_mw_h": {"file": "afrr.csv"}},
+                {"name": "local", "direction": "down", "availability_eur_per_mw_h": 3, "kinds": ["battery"]},
+            ],
         },
         "options": {"sustain_hours": 2.0},
     }
     chosen = choice_of(content)
-    assert chosen.preset == AS_SAVED
+    assert [reserve.title for reserve in chosen.reserves] == ["eu-fcr", "eu-afrr · afrr-up", "local"]
+    assert (chosen.reserves[0].minimum_mw, chosen.reserves[0].increment_mw) == (1.0, 0.5)
+    assert [reserve.unseen for reserve in chosen.reserves] == [
+        [],
+        ["availability_eur_per_mw_h"],
+        ["direction", "kinds"],
+    ]
     assert chosen.composition() == composition_of(content)
+    chosen.reserves[1].availability_eur_per_mw_h = 7.0
+    assert chosen.composition().market.reserve[1].availability_eur_per_mw_h == 7.0
 
 
 def points(text: str) -> list[tuple[float, float]]:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pandas as pd
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from podium.service import accounts, configurations, studies
 from podium.service.accounts import Caller, Role
@@ -14,6 +14,7 @@ from podium.service.composition_views import ConfigurationWhole, NewConfiguratio
 from podium.service.installation import Installation
 from podium.service.tables import Login
 from podium.study.composition import Composition, composition_of, parse_plants
+from podium.study.market_schema import ReserveKeys
 from web.conftest import SignedIn
 
 EMAIL = "ada@example.org"
@@ -51,6 +52,15 @@ def quantity(tab: Page, title: str) -> None:
     tab.get_by_role("button", name=f"One more: {title}", exact=True).click()
 
 
+def add_reserve(tab: Page, preset: str) -> Locator:
+    """A reserve market more; gives the group of its fields."""
+    tab.get_by_label("Add a reserve market").click()
+    tab.get_by_role("option", name=re.compile(preset)).click()
+    group = tab.get_by_role("group", name=f"Reserve {preset}")
+    expect(group).to_be_visible()
+    return group
+
+
 def test_a_portfolio_is_chosen_and_saved_and_opened_again(signed_in: SignedIn, place: Installation) -> None:
     """Numbers by button and by keyboard, totals that follow, every field kept."""
     tab = signed_in(EMAIL)
@@ -66,10 +76,9 @@ def test_a_portfolio_is_chosen_and_saved_and_opened_again(signed_in: SignedIn, p
     tab.get_by_label("First day").fill("2018-07-17")
     tab.get_by_label("Days").fill("2")
     tab.get_by_label("Sizes vary by ± %").fill("10")
-    tab.get_by_label("Reserve").click()
-    tab.get_by_role("option", name=re.compile("eu-afrr")).click()
+    add_reserve(tab, "eu-afrr")
     tab.get_by_label("Price, EUR/MW/h").fill("8")
-    tab.get_by_label("Offers in steps of, MW").fill("0.1")
+    tab.get_by_label("Least offer, MW").fill("0.1")
     tab.get_by_role("button", name="Save", exact=True).click()
     expect(tab).to_have_url(re.compile(r"/configure/[0-9a-f-]{36}$"))
     expect(tab.get_by_role("heading", name="Evening peak")).to_be_visible()
@@ -84,6 +93,42 @@ def test_a_portfolio_is_chosen_and_saved_and_opened_again(signed_in: SignedIn, p
     assert (composition.start.isoformat(), composition.days, composition.size_variation) == ("2018-07-17", 2, 0.1)
     (reserve,) = composition.market.reserve
     assert (reserve.preset, reserve.availability_eur_per_mw_h, reserve.minimum_mw) == ("eu-afrr", 8.0, 0.1)
+
+
+def test_several_reserve_markets_are_chosen(signed_in: SignedIn, place: Installation) -> None:
+    """Added and removed, each with its own errors and terms; a market stands once; saved and opened, all are there."""
+    tab = signed_in(EMAIL)
+    tab.goto("/configure")
+    quantity(tab, "Home")
+    afrr, fcr = add_reserve(tab, "eu-afrr"), add_reserve(tab, "eu-fcr")
+    expect(afrr).to_contain_text("so set “Sustained for”")
+    expect(afrr.get_by_label("Sustained for, h")).to_have_attribute("placeholder", "1")
+    uvam = add_reserve(tab, "it-uvam-2021")
+    expect(uvam.get_by_label("Sustained for, h")).to_have_attribute("placeholder", "3 to 4")
+    tab.get_by_label("Add a reserve market").click()
+    expect(tab.get_by_role("option")).to_have_text([re.compile("eu-mfrr")])
+    tab.keyboard.press("Escape")
+    tab.get_by_role("button", name="Remove it-uvam-2021").click()
+    expect(uvam).to_have_count(0)
+    expect(tab.get_by_label("Add a reserve market")).to_be_focused()
+    afrr.get_by_label("Price, EUR/MW/h").fill("8")
+    fcr.get_by_label("Sustained for, h").fill("0")
+    tab.get_by_role("button", name="Save", exact=True).click()
+    expect(fcr).to_contain_text("A price, EUR/MW/h; the preset has none.")
+    expect(fcr).to_contain_text("Greater than 0.")
+    expect(afrr.locator(".q-field--error")).to_have_count(0)
+    assert kept(place) == []
+    fcr.get_by_label("Price, EUR/MW/h").fill("12")
+    fcr.get_by_label("Sustained for, h").fill("0.5")
+    fcr.get_by_label("In steps of, MW").fill("0.2")
+    tab.get_by_role("button", name="Save", exact=True).click()
+    expect(tab).to_have_url(re.compile(r"/configure/[0-9a-f-]{36}$"))
+    expect(afrr.get_by_label("Price, EUR/MW/h")).to_have_value("8")
+    expect(fcr.get_by_label("Sustained for, h")).to_have_value("0.5")
+    assert composition_of(kept(place)[0].composition).market.reserve == (
+        ReserveKeys(preset="eu-afrr", availability_eur_per_mw_h=8.0),
+        ReserveKeys(preset="eu-fcr", availability_eur_per_mw_h=12.0, sustain_hours=0.5, increment_mw=0.2),
+    )
 
 
 def test_a_configuration_is_changed_renamed_and_deleted(signed_in: SignedIn, place: Installation) -> None:
@@ -111,8 +156,7 @@ def test_what_is_wrong_stands_beside_its_field(signed_in: SignedIn, place: Insta
     tab.goto("/configure")
     tab.get_by_label("Days").fill("")
     tab.get_by_label("End at a proven gap of, %").fill("")
-    tab.get_by_label("Reserve").click()
-    tab.get_by_role("option", name=re.compile("eu-fcr")).click()
+    add_reserve(tab, "eu-fcr")
     tab.get_by_role("button", name="Go on to profiles").click()
     expect(tab.get_by_text("A valid integer.")).to_be_in_viewport()
     expect(tab.get_by_text("A valid number.")).to_be_visible()

@@ -31,7 +31,7 @@ def test_one_click_starts_the_demo(signed_in: SignedIn, place: Installation) -> 
     assert job is not None
     assert jobs.end(place, job, "done", summary={})
     tab.goto("/")
-    expect(tab.get_by_role("group", name="Runs")).to_contain_text("done")
+    expect(tab.get_by_role("table", name="Runs")).to_contain_text("done")
     expect(tab.get_by_role("list").get_by_role("link", name=own[0].name)).to_be_visible()
 
 

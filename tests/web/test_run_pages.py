@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 import podium
 from podium.market.coordination import Round
 from podium.service import accounts, jobs, runs, studies
+from podium.service.access import COOKIE_NAME
 from podium.service.accounts import Caller, Role
 from podium.service.installation import Installation
 from podium.service.problems import details
 from podium.service.rounds import round_text
-from podium.service.tables import User
+from podium.service.tables import RunRow, User
 from podium.service.views import RunView, RunWish
 from podium.service.worker import compute
 from unit.study_folders import one_home, write_files
 from unit.synthetic_results import Case, write_results
-from web.conftest import SignedIn, at, open_tab
+from web.conftest import PASSWORD, SignedIn, at, open_tab, visiting
 
 EMAIL = "ada@example.org"
 
@@ -54,14 +57,15 @@ def made_run(place: Installation, study: UUID, **wish: object) -> RunView:
     return started
 
 
-def pretended(place: Installation, study: UUID, case: Case, tmp_path: Path) -> RunView:
+def pretended(place: Installation, study: UUID, case: Case, tmp_path: Path, **wish: object) -> RunView:
     """A run that is done, with made-up results."""
-    started = runs.start(place, caller(place), RunWish(study=study, again=True), None).run
+    wished = RunWish.model_validate({"study": study, "again": True, **wish})
+    started = runs.start(place, caller(place), wished, None).run
     job = jobs.take(place)
     assert job is not None
     folder = place.run_folder(job.run) / job.attempt
     folder.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(write_results(tmp_path / "made-up", case), folder)
+    shutil.move(write_results(tmp_path / str(started.id), case), folder)
     assert jobs.end(place, job, "done", summary={"level1": {"cost_eur": 1.0}, "level2": {"profit_eur": 2.0}})
     return started
 
@@ -227,6 +231,36 @@ def test_runs_are_filtered_compared_cancelled_and_deleted(signed_in: SignedIn, p
     assert {run.id for run in runs_of(place)} == {local.id, exact.id, virtus.id}
 
 
+def test_runs_are_told_apart_by_the_readers_clock(
+    browser: Browser, url: str, place: Installation, tmp_path: Path
+) -> None:
+    """As everywhere else, and not by UTC: where two are compared (searched too), and where one aggregation is shown."""
+    user = accounts.add_user(place, EMAIL, "Ada", PASSWORD, Role.operator)
+    study = made_study(place)
+    local = pretended(place, study, Case(pods=2), tmp_path, kind="local")
+    wish = {"kind": "portfolio", "local_run": local.id}
+    plans = [pretended(place, study, Case(pods=2), tmp_path, **wish) for _ in range(2)]
+    asked = datetime(2018, 7, 17, 12, 15, 4, tzinfo=UTC)
+    with place.database.writing() as session:
+        for number, plan in enumerate(plans):
+            row = session.get_one(RunRow, plan.id)
+            row.created_at = asked + timedelta(hours=number)
+    with visiting(browser, url, "Europe/Athens") as context:
+        context.add_cookies([{"name": COOKIE_NAME, "value": accounts.open_login(place, user.id), "url": url}])
+        tab = context.new_page()
+        tab.goto("/runs?kind=portfolio")
+        first, second = tab.get_by_role("table", name="Runs").locator("pd-moment").all_inner_texts()
+        assert (first, second) == ("2018-07-17 16:15 EEST", "2018-07-17 15:15 EEST")
+        tab.goto(f"/compare?a={plans[0].id}&b={plans[1].id}")
+        expect(tab.get_by_label("Run A")).to_have_value("One home · Aggregate · 2018-07-17 15:15:04 EEST")
+        expect(tab.get_by_label("Run B")).to_have_value("One home · Aggregate · 2018-07-17 16:15:04 EEST")
+        tab.get_by_label("Run B").fill("15:15")
+        expect(tab.get_by_role("option")).to_have_count(1)
+        expect(tab.get_by_role("option")).to_contain_text("15:15:04 EEST")
+        tab.goto(f"/optimise/{study}")
+        expect(tab.get_by_label("Aggregation")).to_have_value(re.compile("^2018-07-17 16:15:04 EEST, options of the"))
+
+
 def summary_of(place: Installation, run: RunView) -> dict[str, dict[str, float]]:
     """The summary of a run that is done."""
     with place.database.reading() as session:
@@ -301,8 +335,10 @@ def test_ten_thousand_pods_are_found_sorted_and_paged(signed_in: SignedIn, place
     expect(tab.get_by_text("10,000 of 10,000")).to_be_visible()
     tab.get_by_label("Search in PODs").fill("heat 0123")
     expect(tab.get_by_text("3 of 10,000")).to_be_visible()
-    tab.get_by_role("columnheader", name="POD").click()
-    tab.get_by_role("columnheader", name="POD").click()
+    heading = tab.get_by_role("columnheader", name="POD")
+    heading.click()
+    expect(heading).to_have_class(re.compile("sorted"))
+    heading.get_by_role("button").press("Enter")
     expect(rows.first).to_contain_text("pod-01238")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -19,9 +22,11 @@ from podium.service.access import COOKIE_NAME
 from podium.service.accounts import Role, caller_of
 from podium.service.composition_views import NewConfiguration
 from podium.service.installation import Installation
+from podium.service.logs import JsonLines
 from podium.service.routes.studies import from_example
 from podium.service.views import RunWish
 from podium.study.composition import composition_of, parse_plants
+from podium.web import page_log
 from podium.web.app import page_policy
 from processes import PATIENCE_SECONDS
 from web.conftest import PASSWORD, SignedIn, at
@@ -165,6 +170,39 @@ def test_open_pages_are_limited(client: httpx.Client, place: Installation, monke
     assert (answers[-1].json()["code"], answers[-1].headers["retry-after"]) == ("too-many", "60")
     assert client.get("/api/v1/setup").status_code == 200
     assert client.get(re.findall(r'href="(/_nicegui/[^"]+)"', answers[0].text)[0]).status_code == 200
+
+
+def test_pages_write_little_into_the_log(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A page that floods it by lines, or by messages that do not fit, is cut short; that is told once a minute."""
+    monkeypatch.setattr(page_log, "monotonic", lambda: 1e9)
+    tab = signed_in()
+    tab.goto("/")
+    tab.wait_for_function("window.did_handshake")
+    line = "{client_id: window.clientId, level: 'error', message: 'line ' + n}"
+    for event, said in (("log", line), ("event", "{}"), ("javascript_response", "[n]"), ("log", "{level: 'loud'}")):
+        tab.evaluate(f"for (let n = 0; n < 50; n++) window.socket.emit('{event}', {said})")
+    tab.evaluate("new Promise(heard => window.socket.emit('log', {client_id: ''}, heard))")  # in order: all are heard
+    told = [record for record in caplog.records if record.name in ("nicegui", "asyncio")]
+    assert len(told) == page_log.LINES_PER_MINUTE
+    assert told[0].getMessage() == "line 0"
+    caplog.clear()
+    monkeypatch.setattr(page_log, "monotonic", lambda: 1e9 + 60)
+    tab.evaluate(f"n => new Promise(heard => window.socket.emit('log', {line}, heard))", "later")
+    assert caplog.messages == ["170 lines of pages were left out", "line later"]
+
+
+def test_no_entry_of_the_log_is_endless() -> None:
+    """An error's message may hold what a visitor sent, a megabyte of it."""
+    sent = "x" * 1_000_000
+    try:
+        raise KeyError(sent)
+    except KeyError:
+        record = logging.LogRecord("nicegui", logging.ERROR, "", 0, sent, None, sys.exc_info())
+    entry = json.loads(JsonLines().format(record))
+    assert (len(entry["message"]), len(entry["exception"])) == (20_000, 20_000)
+    assert "KeyError: 'xxx" in entry["exception"]
 
 
 def fail(*_: object) -> None:

@@ -136,7 +136,7 @@ def test_a_study_of_another_is_not_there_until_it_is_shared(
         assert SECRET not in tab.content()
     studies.share(place, bob, study.id, "ada@example.org")
     tab.goto("/studies")
-    tab.get_by_role("group", name="Studies shared with you").get_by_role("link", name=SECRET).click()
+    tab.get_by_role("table", name="Studies shared with you").get_by_role("link", name=SECRET).click()
     expect(tab.get_by_text("Shared with you by bob@example.org")).to_be_visible()
     expect(tab.get_by_role("button", name="Copy under this name")).to_be_visible()
     for button in ("Rename", "Delete", "Share"):

@@ -18,7 +18,7 @@ from podium.report.sections import period_text
 from podium.report.sold import Backed, Sold
 from podium.report.text import MINUS, fixed, kind_text, percent, seconds
 
-INK, MUTED, FAINT, BAND, ACCENT = "#1b2329", "#5c6870", "#d9dee2", "#dfe5e9", "#0a7a6c"
+INK, MUTED, FAINT, BAND, ACCENT = "#1b2329", "#5c6870", "#d9dee2", "#dfe5e9", "#0b6578"
 #: As in the page (report.css).
 KIND_COLOURS = ("#2f7f74", "#8fbf5a", "#d8a23a", "#4f7fb5", "#a26fb0", "#c8664e", "#7d8a92", "#b8a07a")
 MEGAWATTS_FROM_KW = 10_000.0

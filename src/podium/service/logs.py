@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 #: The run that is computed.
 RUN: ContextVar[str | None] = ContextVar("run", default=None)
+#: Longer texts are cut: the message of an error may hold what a visitor sent.
+_CHARACTERS_MAX = 20_000
 _FIELDS = ("method", "path", "status", "milliseconds", "client")
 
 
@@ -22,14 +24,14 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": record.getMessage()[:_CHARACTERS_MAX],
         }
         run = RUN.get()
         if run is not None:
             entry["run"] = run
         entry |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
+            entry["exception"] = self.formatException(record.exc_info)[:_CHARACTERS_MAX]
         return json.dumps(entry, default=str)
 
 

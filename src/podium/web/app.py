@@ -24,6 +24,7 @@ from podium.service.problems import ForgeryError, TooManyError, answer
 from podium.service.settings import Settings
 from podium.study.catalogue import catalogue
 from podium.web import accounts, configure, home, optimise, runs, shell, studies, theme
+from podium.web.page_log import limit_page_log
 from podium.web.visitor import PLACE
 
 __all__ = ["accounts", "configure", "create_site", "home", "optimise", "runs", "studies"]
@@ -73,6 +74,7 @@ def _host() -> FastAPI:
         gzip_middleware_factory=None,  # the site compresses once the nonces are in
         show_welcome_message=False,
     )
+    limit_page_log()
     return host
 
 

@@ -12,6 +12,7 @@ from nicegui.events import GenericEventArguments
 
 from podium.web import figures
 from podium.web.parts import Column, empty, name_columns
+from podium.web.parts.tables import HEAD
 from podium.web.tags import tag, words
 
 _SIZES = (10, 25, 50, 100, 250)
@@ -58,8 +59,9 @@ class Paged:
                 pagination={"rowsPerPage": page_size, "page": 1, "sortBy": sort or None, "descending": descending},
             ).classes("pd-data")
             self.shown.props["rows-per-page-options"] = list(_SIZES)
-            self.shown.props["aria-label"] = label
+            self.shown.props["data-label"] = label
             self.shown.add_slot("body-cell", _CELL)
+            self.shown.add_slot("header-cell", HEAD)
             name_columns(self.shown, [column.label for column in columns])
             self.shown.on("request", self._requested)
             self._nothing = empty("No row fits.")

@@ -19,7 +19,8 @@ from podium.web import figures, parts, shell, theme, uploads
 from podium.web.configure.choice import Choice, choice_of
 from podium.web.configure.plants import plant_table
 from podium.web.configure.saved import saved_list
-from podium.web.configure.terms import term_fields, written_to
+from podium.web.configure.terms import Terms
+from podium.web.configure.written import Field, written_to
 from podium.web.steps import CONFIGURE, steps
 from podium.web.tags import tag, words
 from podium.web.visitor import Visitor, page
@@ -54,7 +55,8 @@ class _Step:
 
     def __init__(self, visitor: Visitor, chosen: Choice, kept: ConfigurationWhole | None) -> None:
         self.visitor, self.chosen, self.kept = visitor, chosen, kept
-        self.fields: dict[str, ui.input | ui.number | ui.select] = {}
+        self.name: ui.input
+        self.terms: Terms
         self.told: ui.element
         self.totals: ui.element
 
@@ -82,9 +84,9 @@ class _Step:
                 plant_table(self.chosen, self._tell_totals)
             with tag("div", "pd-stack"):
                 with parts.panel("Name"):
-                    self.fields["name"] = parts.field("Name of the portfolio", self.chosen.name)
-                    written_to(self.fields["name"], self.chosen, "name")
-                self.fields |= term_fields(self.chosen)
+                    self.name = parts.field("Name of the portfolio", self.chosen.name)
+                    written_to(self.name, self.chosen, "name")
+                self.terms = Terms(self.chosen)
                 await saved_list(self.visitor, self.kept.id if self.kept else None)
         self.told = tag("div")
         with tag("div", "pd-dock"):
@@ -125,10 +127,11 @@ class _Step:
     @contextmanager
     def _refusals(self) -> Iterator[None]:
         """Errors beside their fields, of which the first comes into sight."""
+        fields: dict[str, Field] = {"name": self.name, **self.terms.fields}
         self.told.clear()
-        with parts.refusals(self.fields, self.told):
+        with parts.refusals(fields, self.told):
             yield
-        if any(found.error for found in self.fields.values()):
+        if any(found.error for found in fields.values()):
             ui.run_javascript("document.querySelector('.q-field--error')?.scrollIntoView({block: 'center'})")
 
     async def _save(self, *, new: bool = False) -> None:

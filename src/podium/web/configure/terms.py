@@ -1,4 +1,4 @@
-"""The fields of step 1 beside the plants: days, market, reserve, and how it is optimised."""
+"""What step 1 asks beside the plants: days, market, reserve, and how it is optimised."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from zoneinfo import available_timezones
 
 from nicegui import ui
 
-from podium.study.presets import presets
 from podium.study.smard import ZONES, bundled_years, bundled_zones
 from podium.study.supply import bundled_weeks
 from podium.web import parts
-from podium.web.configure.choice import AS_SAVED, NO_RESERVE, Choice
+from podium.web.configure.choice import Choice
+from podium.web.configure.reserve_rows import ReserveRows
+from podium.web.configure.written import Field, written_to
 from podium.web.runs.words import METHODS
 from podium.web.tags import tag, words
 
-Field = ui.input | ui.number | ui.select
 SETTLEMENTS = {
     "market": "Market: all PODs together",
     "retail": "Retail: each POD at its tariff",
@@ -24,24 +24,26 @@ SETTLEMENTS = {
 STEPS_MIN = (5, 10, 15, 30, 60)
 
 
-def term_fields(chosen: Choice) -> dict[str, Field]:
-    """All fields in their panels; their values are written into `chosen`. Name of the field -> field."""
-    fields: dict[str, Field] = {}
-    with parts.panel("Days"):
-        fields |= _days(chosen)
-    with parts.panel("Market"):
-        fields |= _market(chosen)
-    with parts.panel("Optimisation"):
-        fields |= _method(chosen)
-    for name, found in fields.items():
-        written_to(found, chosen, name)
-    return fields
+class Terms:
+    """All fields in their panels; their values are written into `chosen`."""
 
+    def __init__(self, chosen: Choice) -> None:
+        self._fields: dict[str, Field] = {}
+        with parts.panel("Days"):
+            self._fields |= _days(chosen)
+        with parts.panel("Market"):
+            self._fields |= _market(chosen)
+        with parts.panel("Reserve"):
+            self._reserves = ReserveRows(chosen)
+        with parts.panel("Optimisation"):
+            self._fields |= _method(chosen)
+        for name, found in self._fields.items():
+            written_to(found, chosen, name)
 
-def written_to(field: Field, chosen: Choice, name: str) -> None:
-    """Show a value of the choice in a field, and write changes back; without a binding, which would be polled."""
-    field.value = getattr(chosen, name)
-    field.on_value_change(lambda event: setattr(chosen, name, event.value))
+    @property
+    def fields(self) -> dict[str, Field]:
+        """Name of a field -> field, as they are now: reserve markets come and go."""
+        return {**self._fields, **self._reserves.fields}
 
 
 def _days(chosen: Choice) -> dict[str, Field]:
@@ -64,31 +66,9 @@ def _days(chosen: Choice) -> dict[str, Field]:
 
 
 def _market(chosen: Choice) -> dict[str, Field]:
-    choices = {NO_RESERVE: "None", **{name: f"{name}: {preset.title}" for name, preset in presets().items()}}
-    if chosen.preset == AS_SAVED:
-        choices[AS_SAVED] = "As saved"
     settlement = ui.select(SETTLEMENTS, label="Who is billed", value=chosen.settlement)
     zone = ui.select(_price_zones(chosen), label="Day-ahead prices", value=chosen.price_zone)
-    preset = ui.select(choices, label="Reserve", value=chosen.preset)
-    with tag("div", "pd-pair") as terms:
-        availability = ui.number("Price, EUR/MW/h", min=0)
-        offer = ui.number("Offers in steps of, MW", min=0)
-    with tag("div", "pd-pair") as calls:
-        activation = ui.number("Price of calls, EUR/MWh")
-        activated = ui.number("Share called, %", min=0, max=100)
-    for shown in (terms, calls):
-        shown.bind_visibility_from(preset, "value", backward=lambda value: value not in (NO_RESERVE, AS_SAVED))
-    note = words("p", "", "pd-hint")
-    note.bind_text_from(preset, "value", backward=lambda name: presets()[name].note if name in presets() else "")
-    return {
-        "settlement": settlement,
-        "price_zone": zone,
-        "preset": preset,
-        "availability_eur_per_mw_h": availability,
-        "activation_eur_per_mwh": activation,
-        "activated_percent": activated,
-        "offer_mw": offer,
-    }
+    return {"settlement": settlement, "price_zone": zone}
 
 
 def _method(chosen: Choice) -> dict[str, Field]:

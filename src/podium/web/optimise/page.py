@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from nicegui import ui
@@ -180,9 +182,9 @@ class _Step:
         with self.plan_head:
             done = [plan for plan in self.plans if plan.state == "done"]
             if len(self.plans) > 1:
-                options = {str(plan.id): _plan_name(plan) for plan in self.plans}
-                ui.select(
-                    options,
+                parts.dated_choice(
+                    [plan.created_at for plan in self.plans],
+                    partial(_plan_names, self.plans),
                     value=str(shown_run.id),
                     label="Aggregation",
                     on_change=lambda event: self._choose(event.value),
@@ -236,5 +238,9 @@ class _Step:
         return await self.visitor.read(lambda place, caller: shown(place, caller, run.id))
 
 
-def _plan_name(run: RunView) -> str:
-    return f"{run.created_at:%H:%M:%S} UTC, {options_text(run.options) or 'options of the study'}, {run.state}"
+def _plan_names(plans: Sequence[RunView], moments: Sequence[str]) -> dict[str, str]:
+    """What tells aggregations apart."""
+    return {
+        str(plan.id): f"{moment}, {options_text(plan.options) or 'options of the study'}, {plan.state}"
+        for plan, moment in zip(plans, moments, strict=True)
+    }

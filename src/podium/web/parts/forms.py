@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from nicegui import ui
 from pydantic import BaseModel, ValidationError
 
 from podium.errors import InputError, Problem
+from podium.web.figures import moment
 from podium.web.tags import tag, words
 
 Method = Literal["POST", "PUT", "PATCH"]
 M = TypeVar("M", bound=BaseModel)
 #: Attribute of a field: what is written below it where its content is refused.
 EXPECTED = "data-expected"
+_SECONDS_TO_ANSWER = 10.0
 
 
 def field(label: str, value: str = "", *, expected: str = "", **given: Any) -> ui.input:
@@ -22,6 +27,26 @@ def field(label: str, value: str = "", *, expected: str = "", **given: Any) -> u
     line = ui.input(label, value=value, **given)
     line.props[EXPECTED] = expected
     return line
+
+
+def dated_choice(
+    moments: Sequence[datetime], options: Callable[[Sequence[str]], dict[str, str]], **given: Any
+) -> ui.select:
+    """A choice among things that have moments: `options` makes it of their texts, one for each of `moments`.
+
+    As `when`: in the reader's time zone, and in UTC until the browser has put them there.
+    """
+    choice = ui.select(options([moment(at, "UTC") for at in moments]), **given)
+    read = f"{json.dumps([at.isoformat() for at in moments])}.map(at => podium.momentText(at, true))"
+
+    async def put_there() -> None:
+        with suppress(TimeoutError):
+            told = await ui.run_javascript(read, timeout=_SECONDS_TO_ANSWER)
+            if isinstance(told, list) and len(told) == len(moments) and not choice.is_deleted:
+                choice.set_options(options([str(text) for text in told]), value=choice.value)
+
+    ui.timer(0.0, put_there, once=True)
+    return choice
 
 
 def action(text: str, done: Callable[[], Awaitable[None]], label: str = "") -> ui.button:

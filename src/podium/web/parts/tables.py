@@ -23,7 +23,7 @@ _CELL = """
 </q-td>
 """
 #: A heading sorts by click; a button inside it gives that to the keyboard.
-_HEAD = '<q-th :props="props"><button type="button" class="pd-sort">{{ props.col.label }}</button></q-th>'
+HEAD = '<q-th :props="props"><button type="button" class="pd-sort">{{ props.col.label }}</button></q-th>'
 Row = Mapping[str, Any]
 
 
@@ -96,8 +96,8 @@ def table(
         },
     )
     shown.add_slot("body-cell", _CELL)
-    shown.add_slot("header-cell", _HEAD)
-    shown.props["role"], shown.props["aria-label"] = "group", label
+    shown.add_slot("header-cell", HEAD)
+    shown.props["data-label"] = label
     shown.props["hide-pagination"] = not len(rows) > page_size > 0
     name_columns(shown, [column.label for column in columns])
     return shown.classes("pd-data")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from nicegui import ui
@@ -49,7 +51,7 @@ async def _read(visitor: Visitor, run: UUID) -> Shown:
 
 def _choices(done: list[RunView], chosen: list[UUID | None]) -> None:
     """Which runs are compared; another choice is another address."""
-    options = {str(run.id): f"{run.study_name} · {run_name(run)} · {run.created_at:%Y-%m-%d %H:%M} UTC" for run in done}
+    offered = {run.id for run in done}
     with tag("div", "pd-card pd-two"):
         for number, letter in enumerate("AB"):
             other = chosen[1 - number]
@@ -59,8 +61,20 @@ def _choices(done: list[RunView], chosen: list[UUID | None]) -> None:
                 a, b = (first, second) if letter == "A" else (second, first)
                 ui.navigate.to(f"/compare?a={a}&b={b}")
 
-            value = str(chosen[number]) if str(chosen[number]) in options else None
-            ui.select(options, value=value, label=f"Run {letter}", with_input=True, on_change=changed)
+            parts.dated_choice(
+                [run.created_at for run in done],
+                partial(_names, done),
+                value=str(chosen[number]) if chosen[number] in offered else None,
+                label=f"Run {letter}",
+                with_input=True,
+                on_change=changed,
+            )
+
+
+def _names(done: Sequence[RunView], moments: Sequence[str]) -> dict[str, str]:
+    """What tells runs apart."""
+    named = zip(done, moments, strict=True)
+    return {str(run.id): f"{run.study_name} · {run_name(run)} · {moment}" for run, moment in named}
 
 
 def run_name(run: RunView) -> str:

@@ -185,24 +185,59 @@ const podium = (() => {
   });
 
   // A moment in the reader's own time zone, with the name of the zone.
+  function momentText(iso, seconds) {
+    const at = new Date(iso);
+    const part = (options) => new Intl.DateTimeFormat("sv-SE", options).format(at);
+    const zone = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(at);
+    const name = zone.find((found) => found.type === "timeZoneName").value;
+    return `${part({ dateStyle: "short" })} ${part({ timeStyle: seconds ? "medium" : "short" })} ${name}`;
+  }
+
   customElements.define(
     "pd-moment",
     class extends HTMLElement {
       static observedAttributes = ["at", "seconds"];
       attributeChangedCallback() {
-        if (!this.hasAttribute("at")) return;
-        const at = new Date(this.getAttribute("at"));
-        const timeStyle = this.hasAttribute("seconds") ? "medium" : "short";
-        const part = (options) => new Intl.DateTimeFormat("sv-SE", options).format(at);
-        const zone = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(at);
-        const name = zone.find((found) => found.type === "timeZoneName").value;
-        this.textContent = `${part({ dateStyle: "short" })} ${part({ timeStyle })} ${name}`;
+        if (this.hasAttribute("at")) this.textContent = momentText(this.getAttribute("at"), this.hasAttribute("seconds"));
       }
     },
   );
 
+  // Tables say what they are where podium.css makes blocks of their rows, which else takes their roles in some browsers.
+  const ROLES = { TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell" };
+
+  function giveRoles(place) {
+    for (const part of place.querySelectorAll(":is(table, thead, tbody, tr, td, th):not([role])")) {
+      const heading = part.getAttribute("scope") === "row" ? "rowheader" : "columnheader";
+      part.setAttribute("role", ROLES[part.tagName] || heading);
+      const named = part.tagName === "TABLE" && part.closest("[data-label]");
+      if (named) part.setAttribute("aria-label", named.dataset.label);
+    }
+  }
+
+  // A table that is sorted has its headings made anew: the focus stays with the one that had it.
+  let held = null;
+
+  const sorts = (table) => [...table.querySelectorAll(".pd-sort")];
+
+  function keepFocus() {
+    if (held && document.activeElement === document.body) sorts(held.table)[held.number]?.focus({ preventScroll: true });
+  }
+
+  addEventListener("focusin", (event) => {
+    const button = event.target.closest(".pd-sort");
+    const table = button && button.closest("table");
+    held = table && { table, number: sorts(table).indexOf(button) };
+  });
+  addEventListener("pointerdown", () => (held = null));
+
+  new MutationObserver((changes) => {
+    new Set(changes.map((change) => change.target)).forEach(giveRoles);
+    keepFocus();
+  }).observe(document, { childList: true, subtree: true });
+
   system.addEventListener("change", applyTheme);
   addEventListener("DOMContentLoaded", applyTheme);
   applyTheme();
-  return { applyTheme, call, isDark, showErrors };
+  return { applyTheme, call, isDark, momentText, showErrors };
 })();
