@@ -206,9 +206,7 @@ class Responder:
         plain = np.concatenate((self.plain_single, self.plain_separable))
         backed = np.concatenate((self.backed_single, self.backed_separable))
         self.programmed = np.setdiff1d(np.flatnonzero(present), np.concatenate((plain, backed)))
-        asked = self._programmes(np.sort(np.concatenate((self.programmed, backed[: len(backed) * self.strict]))))
-        seconds = self.limits.time_limit_seconds
-        self.batches = [_Batch(found, Asked(found.program.arrays, seconds)) for found in asked]
+        self.batches = self._batches(np.sort(np.concatenate((self.programmed, backed[: len(backed) * self.strict]))))
 
     def _overdrawn(self, schedule: Schedule, backing: Floats) -> Ints:
         """PODs whose quick answers do not hold calls over all of their steps, where they have to."""
@@ -242,6 +240,10 @@ class Responder:
         flows = (store.aux_max > 0).any(axis=1) | (store.spill_max > 0).any(axis=1)
         odd = store.has_store & (~fills | ~drains | flows)
         return np.asarray(np.bincount(store.pod[odd], minlength=len(self.area)) == 0)
+
+    def _batches(self, pods: Ints) -> list[_Batch]:
+        seconds = self.limits.time_limit_seconds
+        return [_Batch(found, Asked(found.program.arrays, seconds)) for found in self._programmes(pods)]
 
     def _programmes(self, pods: Ints) -> list[Programmes]:
         store = self.store

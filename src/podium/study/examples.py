@@ -99,8 +99,7 @@ market:
     withdrawal_max_kw: 3500
     injection_max_kw: 12000
   reserve:
-    - preset: eu-afrr    # afrr-up and afrr-down in six 4-hour blocks, from 1 MW, held for 1 h
-      increment_mw: 0.1  # the market's own step of 1 MW costs a pool of this size about 1 % of its profit
+    - preset: eu-afrr    # afrr-up and afrr-down in six 4-hour blocks, in steps of 1 MW, held for 1 h
       availability_eur_per_mw_h: afrr.csv   # a row per block, a column per product; made-up prices
 """
 AFRR_EUR_PER_MW_H = {
