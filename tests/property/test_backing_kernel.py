@@ -166,7 +166,7 @@ def test_the_programme_of_a_pod_finds_what_scipy_finds(seed: int, calm: bool) ->
     """Its bound is at most the optimum with flows both ways, and that optimum where these gain nothing."""
     home = drawn(seed, calm=calm)
     found = responder(home, ByProgramme)
-    assert [len(batch.pods) for batch in found.batches] == [1]
+    assert [len(batch.programmes.pods) for batch in found.batches] == [1]
     _, _, least = answer(home, found)
     both_ways = least_eur(home, apart=False)
     slack = 1e-6 * max(1.0, abs(both_ways))

@@ -26,9 +26,9 @@ Parts = Sequence[Sequence[Programmes]]
 Running = Mapping[int, Floats]
 #: How closely integers next to a solution are sought, relative.
 NEAREST_GAP = 1e-2
-#: What the portfolio's limits and offers leave free, kW: a solution that is made real moves by less than this.
-LIMIT_MARGIN_KW = 1e-3
-OFFER_MARGIN_KW = 0.1
+#: What limits and offers leave free, as parts of what no sum exceeds: a solution that is made real moves by less.
+LIMIT_MARGIN = 1e-8
+OFFER_MARGIN = 1e-6
 #: How far the interior point method goes, relative: duals are proven by answers anyway, and the solution is mixed.
 TOLERANCE = 1e-8
 
@@ -153,9 +153,9 @@ def _together(master: Master, parts: Parts, running: Sequence[Running]) -> tuple
     """All as one programme, and the first column of each pattern."""
     rows, layout = _Rows(), master.layout
     low, high = master.row_lower.copy(), master.row_upper.copy()
-    low[layout.covered[layout.covered >= 0]] += OFFER_MARGIN_KW
+    low[layout.covered[layout.covered >= 0]] += OFFER_MARGIN * master.coupling.most_kw
     for limit in layout.limits:
-        high[limit.rows] -= LIMIT_MARGIN_KW
+        high[limit.rows] -= LIMIT_MARGIN * master.coupling.most_kw
     rows.add(
         master.cost, (master.lower, master.upper), (low, high),
         (master.entry_row.astype(np.int64), master.entry_column.astype(np.int64), master.entry),

@@ -1,0 +1,117 @@
+"""The programmes of all PODs as one, and offers and engines next to its solution."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+import pytest
+
+from podium import Chp, Horizon, Pod, Portfolio
+from podium.market.coordination import Round, answered, begin
+from podium.market.coupling import Coupling, Product
+from podium.market.direct import Direct, nearest_running, solve_direct
+from podium.market.master import Master, Mixed
+from podium.market.members import Part
+from podium.market.plan import local_of
+from podium.market.selling import hold_nearest, lower_short
+from podium.market.task import task_of
+from podium.market.terms import Market
+from podium.study import Study
+from portfolio_physics import greatest_profit_eur
+from random_markets import drawn, study_of
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_its_duals_bind_and_its_solution_mixes_to_the_optimum(seed: int) -> None:
+    """One round at its duals: the bound is at least the greatest profit, and mix and bound meet within 0.1 %."""
+    case = drawn(seed)
+    study = study_of(case)
+    task = task_of(study, local_of(study, 1))
+    rows = np.arange(len(task.portfolio))
+    part = Part(task.brief(task.portfolio, rows, len(rows), strict=True))
+    state = begin(task.coupling, part.members.area, None)
+    found = solve_direct(state.master, [part.programmes()], [{}], 60.0)
+    assert found is not None
+    (solutions,) = found.solutions
+    state.master.add(state.asked, part.take(solutions))
+    state.asked += 1
+    answered(state, part.answer, found.dual, None)
+    greatest = greatest_profit_eur(case)
+    assert -state.least_eur >= greatest - 1e-6 * max(1.0, abs(greatest))
+    assert Round(1, -state.least_eur, -state.master.solve().cost_eur, 0.0).gap <= 1e-3
+
+
+def test_without_time_there_is_none() -> None:
+    study = study_of(drawn(0))
+    task = task_of(study, local_of(study, 1))
+    rows = np.arange(len(task.portfolio))
+    part = Part(task.brief(task.portfolio, rows, len(rows), strict=True))
+    begun = perf_counter()
+    assert solve_direct(Master(task.coupling, part.members.area), [part.programmes()], [{}], -1.0) is None
+    assert perf_counter() - begun < 30.0
+
+
+def test_an_engine_runs_next_to_what_is_wished_and_by_its_rules() -> None:
+    """At least two hours on and off: wished for 0.9 of three half-hours of a day, it runs for two hours."""
+    horizon = Horizon.days("2018-07-17", 1, 30, "Europe/Rome")
+    engine = Chp(
+        device="engine", electric_max_kw=100, electric_min_kw=50, heat_ratio=1.0, heat_profile="heat",
+        heat_store_max_kwh=400, heat_store_initial_kwh=200, boiler_max_kw=200, boiler_eur_per_kwh=0.05,
+        fuel_eur_per_kwh=0.08, start_eur=5.0, min_up_hours=2, min_down_hours=2, on_initial=False,
+    )  # fmt: skip
+    profiles = {"heat": np.full(horizon.steps, 60.0)}
+    pod = Pod(pod="works", devices=[engine], buy_eur_per_kwh=0.2, sell_eur_per_kwh=0.05)
+    study = Study("works", Portfolio.of([pod], horizon, profiles), market=Market(settlement="retail"))
+    task = task_of(study, local_of(study, 1))
+    part = Part(task.brief(task.portfolio, np.arange(1), 1, strict=True))
+    (programmes,) = part.programmes()
+    x = np.zeros((1, programmes.program.arrays.cost.shape[1]))
+    on = np.flatnonzero(programmes.program.arrays.integer)
+    x[0, on[10:13]] = 0.9
+    (running,) = nearest_running([[programmes]], Direct(np.zeros(0), [[x]]), 10.0)
+    found = running[0].astype(int)
+    assert found.sum() == 4
+    assert set(np.flatnonzero(found)) >= {10, 11, 12}
+    assert np.ptp(np.flatnonzero(found)) == 3
+
+
+STEPS = Product(
+    "p", np.array([0, 0, 1, -1]), np.ones(2), (True, False), 1.0, ("battery",), 100.0, 50.0, np.full(2, np.inf)
+)
+COUPLING = Coupling(
+    0.5, np.arange(4), None, None, (STEPS,), (None,), None, 0.0, np.zeros((1, 4)), 5.0, 1000.0
+)  # fmt: skip
+
+
+def mixed(master: Master, offers: list[float], short: dict[int, float]) -> Mixed:
+    """A mix with these offers, kW, which lacks something in some steps."""
+    own = np.zeros(len(master.cost))
+    own[master.layout.offers[0]] = offers
+    for step, kw in short.items():
+        own[master.layout.short[0, 0, step]] = kw
+    return Mixed(0.0, np.zeros(master.rows), np.zeros(0), own)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held"), [(130.0, 150.0), (120.0, 100.0), (60.0, 100.0), (40.0, 0.0), (0.0, 0.0), (200.0, 200.0)]
+)
+def test_offers_are_held_at_the_next_that_can_be_sold(wanted: float, held: float) -> None:
+    """Steps of 50 kW from 100 kW."""
+    master = Master(COUPLING, np.zeros(1, dtype=np.int64))
+    raised = hold_nearest(master, COUPLING, mixed(master, [wanted, 0.0], {}))
+    assert raised[0, 0] == pytest.approx(held - wanted)
+    assert master.lower[master.layout.offers[0][0]] == master.upper[master.layout.offers[0][0]] == held
+
+
+def test_an_offer_that_lacks_something_is_lowered_by_a_step() -> None:
+    """Less than 1 kW is left to be mended; the other block stays."""
+    master = Master(COUPLING, np.zeros(1, dtype=np.int64))
+    raised = hold_nearest(master, COUPLING, mixed(master, [130.0, 230.0], {}))
+    columns = master.layout.offers[0]
+    assert not lower_short(master, COUPLING, mixed(master, [150.0, 250.0], {0: 0.9}), raised)
+    assert lower_short(master, COUPLING, mixed(master, [150.0, 250.0], {0: 0.9, 1: 3.0}), raised)
+    assert master.upper[columns] == pytest.approx([100.0, 250.0])
+    assert raised[0, 0] == pytest.approx(-30.0)
+    assert lower_short(master, COUPLING, mixed(master, [100.0, 250.0], {1: 3.0}), raised)
+    assert master.upper[columns] == pytest.approx([0.0, 250.0])
