@@ -16,12 +16,15 @@ from podium.study.composition import composition_of
 from podium.study.presets import presets
 from podium.web.configure.choice import Choice, choice_of
 from podium.web.configure.reserve import Reserve
+from podium.web.configure.reserve_rows import preset_text
 from podium.web.configure.sparkline import svg, thinned
 
 RESERVES = st.builds(
     Reserve,
-    availability_eur_per_mw_h=st.floats(0, 100),
+    availability_eur_per_mw_h=st.floats(0.125, 100),
     sustain_hours=st.none() | st.floats(0.125, 24),
+    activation_eur_per_mwh=st.floats(-100, 1000),
+    activated_share=st.none() | st.integers(0, 100).map(lambda percent: percent / 100),
     minimum_mw=st.none() | st.floats(0.125, 5),
     increment_mw=st.none() | st.floats(0, 5),
     kept=st.sampled_from(list(presets())).map(lambda name: {"preset": name}),
@@ -79,6 +82,47 @@ def test_a_preset_without_a_price_asks_for_one() -> None:
         Choice(reserves=[Reserve(kept={"preset": "eu-fcr"})]).composition()
     (reserve,) = Choice(reserves=[Reserve(kept={"preset": "it-uvam-2021"})]).composition().market.reserve
     assert reserve.availability_eur_per_mw_h is None
+
+
+def test_a_preset_of_energy_asks_what_calls_earn() -> None:
+    """Availability is 0 in the preset; a tenth is called at 140 EUR/MWh."""
+    reserve = Reserve(kept={"preset": "eu-mfrr-energy"})
+    chosen = Choice(reserves=[Reserve(kept={"preset": "it-uvam-2021"}), reserve])
+    with pytest.raises(InputError) as error:
+        chosen.composition()
+    assert [(problem.where, problem.expected) for problem in error.value.problems] == [
+        ("reserve.1.activation_eur_per_mwh", "what calls earn, EUR/MWh"),
+        ("reserve.1.activated_share", "the share of the offer that is called, %"),
+    ]
+    reserve.activation_eur_per_mwh, reserve.activated_percent = 140.0, 10.0
+    keys = chosen.composition().market.reserve[1]
+    assert (keys.activation_eur_per_mwh, keys.activated_share) == (140.0, 0.1)
+    reserve.activated_percent = 110.0
+    with pytest.raises(InputError, match=r"reserve\.1\.activated_share: 1\.1; expected less than or equal to 1"):
+        chosen.composition()
+
+
+def test_a_share_that_is_called_needs_its_price() -> None:
+    """Of a market that pays availability, where calls are no part of the preset; nothing called needs none."""
+    reserve = Reserve(kept={"preset": "eu-afrr"}, availability_eur_per_mw_h=8.0)
+    chosen = Choice(reserves=[reserve])
+    reserve.activated_percent = 5.0
+    with pytest.raises(InputError, match=re.escape("reserve.0.activation_eur_per_mwh: empty; expected what calls")):
+        chosen.composition()
+    reserve.activated_percent = 0.0
+    assert chosen.composition().market.reserve[0].activated_share == 0.0
+
+
+def test_empty_fields_show_what_the_preset_says() -> None:
+    """A share is 0 where nothing else is said, except where calls alone are paid."""
+    shown = {
+        name: (
+            preset_text(Reserve(kept={"preset": name}), "activation_eur_per_mwh"),
+            preset_text(Reserve(kept={"preset": name}), "activated_share"),
+        )
+        for name in ("eu-afrr", "eu-mfrr-energy", "it-uvam-2021")
+    }
+    assert shown == {"eu-afrr": ("", "0"), "eu-mfrr-energy": ("", ""), "it-uvam-2021": ("200 to 400", "0")}
 
 
 def test_what_the_page_cannot_show_is_kept() -> None:

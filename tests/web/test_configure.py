@@ -106,7 +106,7 @@ def test_several_reserve_markets_are_chosen(signed_in: SignedIn, place: Installa
     uvam = add_reserve(tab, "it-uvam-2021")
     expect(uvam.get_by_label("Sustained for, h")).to_have_attribute("placeholder", "3 to 4")
     tab.get_by_label("Add a reserve market").click()
-    expect(tab.get_by_role("option")).to_have_text([re.compile("eu-mfrr")])
+    expect(tab.get_by_role("option")).to_have_text([re.compile("eu-mfrr-energy:"), re.compile("eu-mfrr:")])
     tab.keyboard.press("Escape")
     tab.get_by_role("button", name="Remove it-uvam-2021").click()
     expect(uvam).to_have_count(0)
@@ -161,13 +161,13 @@ def test_what_is_wrong_stands_beside_its_field(signed_in: SignedIn, place: Insta
     expect(tab.get_by_text("A valid integer.")).to_be_in_viewport()
     expect(tab.get_by_text("A valid number.")).to_be_visible()
     expect(tab.get_by_text("A price, EUR/MW/h; the preset has none.")).to_be_visible()
-    tab.get_by_label("Reserve").click()
-    tab.get_by_role("option", name=re.compile("eu-mfrr-energy")).click()
+    tab.get_by_role("button", name="Remove eu-fcr").click()
+    energy = add_reserve(tab, "eu-mfrr-energy")
     tab.get_by_role("button", name="Go on to profiles").click()
-    expect(tab.get_by_text("A price, EUR/MWh; the preset has none.")).to_be_visible()
-    expect(tab.get_by_text("A share, %; calls alone are paid.")).to_be_visible()
-    tab.get_by_label("Price of calls, EUR/MWh").fill("140")
-    tab.get_by_label("Share called, %").fill("5")
+    expect(energy.get_by_text("What calls earn, EUR/MWh.")).to_be_visible()
+    expect(energy.get_by_text("The share of the offer that is called, %.")).to_be_visible()
+    energy.get_by_label("Price of calls, EUR/MWh").fill("140")
+    energy.get_by_label("Share called, %").fill("5")
     tab.get_by_label("Days").fill("1")
     tab.get_by_label("End at a proven gap of, %").fill("1")
     tab.get_by_role("button", name="Go on to profiles").click()
@@ -176,6 +176,8 @@ def test_what_is_wrong_stands_beside_its_field(signed_in: SignedIn, place: Insta
     quantity(tab, "Home")
     tab.get_by_role("button", name="Go on to profiles").click()
     expect(tab).to_have_url(re.compile(r"/profiles$"))
+    (reserve,) = composition_of(kept(place)[0].composition).market.reserve
+    assert (reserve.activation_eur_per_mwh, reserve.activated_share) == (140.0, 0.05)
 
 
 def test_profiles_are_found_and_the_study_is_made(signed_in: SignedIn, place: Installation) -> None:

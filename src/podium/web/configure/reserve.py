@@ -10,8 +10,21 @@ from podium.errors import Problem
 from podium.study.market_schema import ReserveKeys
 from podium.study.presets import Preset, presets
 
-FIELDS = ("availability_eur_per_mw_h", "sustain_hours", "minimum_mw", "increment_mw")
+FIELDS = (
+    "availability_eur_per_mw_h",
+    "sustain_hours",
+    "activation_eur_per_mwh",
+    "activated_share",
+    "minimum_mw",
+    "increment_mw",
+)
 """Keys of study.yaml that have a field."""
+#: Key -> what is expected in its field where a product needs it.
+_EXPECTED = {
+    "availability_eur_per_mw_h": "a price, EUR/MW/h; the preset has none",
+    "activation_eur_per_mwh": "what calls earn, EUR/MWh",
+    "activated_share": "the share of the offer that is called, %",
+}
 
 
 @dataclass
@@ -20,6 +33,8 @@ class Reserve:
 
     availability_eur_per_mw_h: float | None = None
     sustain_hours: float | None = None
+    activation_eur_per_mwh: float | None = None
+    activated_share: float | None = None
     minimum_mw: float | None = None
     increment_mw: float | None = None
     kept: dict[str, Any] = field(default_factory=dict)
@@ -29,6 +44,15 @@ class Reserve:
     def preset(self) -> Preset | None:
         """The rules that it starts from."""
         return presets().get(str(self.kept.get("preset")))
+
+    @property
+    def activated_percent(self) -> float | None:
+        """The share that is called as its field shows it, %."""
+        return None if self.activated_share is None else round(self.activated_share * 100, 6)
+
+    @activated_percent.setter
+    def activated_percent(self, percent: float | None) -> None:
+        self.activated_share = None if percent is None else percent / 100
 
     @property
     def title(self) -> str:
@@ -52,10 +76,12 @@ class Reserve:
         return [known[name] for name in self.kept.get("only", known) if name in known]
 
     def problems(self, where: str) -> Iterator[Problem]:
-        """What its keys alone do not tell: a price is needed where a product of the preset has none."""
-        lacking = any(product.availability_eur_per_mw_h is None for product in self.products())
-        if lacking and "availability_eur_per_mw_h" not in self.keys():
-            yield Problem(f"{where}.availability_eur_per_mw_h", "empty", "a price, EUR/MW/h; the preset has none")
+        """What its keys alone do not tell: a product of the preset lacks a price, or what is called of it."""
+        said = self.keys()
+        lacking = {key for product in self.products() for key in product.model_copy(update=said).missing()}
+        for key, expected in _EXPECTED.items():
+            if key in lacking:
+                yield Problem(f"{where}.{key}", "empty", expected)
 
 
 def reserve_of(keys: Mapping[str, Any]) -> Reserve:

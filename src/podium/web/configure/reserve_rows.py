@@ -16,11 +16,13 @@ from podium.web.tags import tag, words
 LABELS = {
     "availability_eur_per_mw_h": "Price, EUR/MW/h",
     "sustain_hours": "Sustained for, h",
+    "activation_eur_per_mwh": "Price of calls, EUR/MWh",
+    "activated_share": "Share called, %",
     "minimum_mw": "Least offer, MW",
     "increment_mw": "In steps of, MW",
 }
 #: What counts where neither the field nor the preset says anything.
-_ABSENT = {"sustain_hours": "1", "minimum_mw": "any", "increment_mw": "any"}
+_ABSENT = {"sustain_hours": "1", "activated_share": "0", "minimum_mw": "any", "increment_mw": "any"}
 
 
 class ReserveRows:
@@ -80,8 +82,10 @@ class ReserveRows:
 
 def _number(reserve: Reserve, name: str) -> ui.number:
     """A number that may be left empty; what counts then stands in its place."""
-    found = ui.number(LABELS[name], min=0, placeholder=preset_text(reserve, name))
-    written_to(found, reserve, name)
+    least = None if name == "activation_eur_per_mwh" else 0
+    most = 100 if name == "activated_share" else None
+    found = ui.number(LABELS[name], min=least, max=most, placeholder=preset_text(reserve, name))
+    written_to(found, reserve, "activated_percent" if name == "activated_share" else name)
     return found
 
 
@@ -93,11 +97,22 @@ def preset_text(reserve: Reserve, name: str) -> str:
     """
     if name in reserve.kept:
         return "as saved"
-    values = sorted({getattr(product, name) for product in reserve.products()} - {None})
-    return " to ".join(f"{value:g}" for value in dict.fromkeys((*values[:1], *values[-1:]))) or _ABSENT.get(name, "")
+    products = reserve.products()
+    if any(name in product.missing() for product in products):
+        return ""
+    scale = 100 if name == "activated_share" else 1
+    values = sorted({getattr(product, name) for product in products} - {None})
+    ends = dict.fromkeys((*values[:1], *values[-1:]))
+    return " to ".join(f"{value * scale:g}" for value in ends) or _ABSENT.get(name, "")
 
 
 def note(preset: Preset) -> str:
-    """A preset's note, with the words of the field for the key that it asks to set."""
-    label = LABELS["sustain_hours"].partition(",")[0]
-    return preset.note.replace("set sustain_hours", f"set “{label}”")
+    """A preset's note, with the words of their fields for keys; what it says of study files stays as it is.
+
+    >>> note(presets()["eu-mfrr-energy"])[:71]
+    'Only what is called is paid, so set “Share called” and “Price of calls”'
+    """
+    here, files, there = preset.note.partition("In a study file")
+    for key, label in LABELS.items():
+        here = here.replace(key, f"“{label.partition(',')[0]}”")
+    return here + files + there
