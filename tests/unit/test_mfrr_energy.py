@@ -27,8 +27,8 @@ market:
 """
 BATTERIES = """\
 device,pod,charge_max_kw,discharge_max_kw,energy_max_kwh,energy_initial_kwh,energy_end_min_kwh,charge_efficiency
-one,a,900,1200,4000,2000,2000,0.9
-two,b,1300,1200,4000,2000,2000,0.9
+one,a,900,1400,4000,2000,2000,0.9
+two,b,1300,1400,4000,2000,2000,0.9
 """
 
 
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_batteries_sell_whole_megawatts_of_energy_for_each_quarter_hour(folder: Path) -> None:
-    """At rest they give up 2.4 MW and take 2.2 MW, so that 2 MW are offered each way; apart they reach 1 MW at most.
+    """At rest they give up 2.8 MW and take 2.2 MW, so that 2 MW are offered each way; apart they reach 1 MW at most.
 
     A kW offered for a quarter-hour earns 0.25 / 1000 x 0.1 x 50 = 0.00125 EUR, whether up (140 - 90) or down (90 - 40);
     12 quarter-hours of 4 MW are 60 EUR.

@@ -52,6 +52,8 @@ PATIENCE = 25
 HELD_ROUNDS = 6
 #: ... and at which part of the gap they end.
 HELD_PART = 0.2
+#: At this many times the gap, offers that were rounded to the next are also rounded down.
+SELL_AGAIN = 1.5
 #: How often offers that were rounded up are tried before none of them may lack anything.
 LOWERED = 4
 #: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
@@ -181,12 +183,12 @@ class _Search:
         found = solve_direct(state.master, parts, running, self.deadline - perf_counter())
         if found is None:
             return
-        first = len(state.master.answers)
-        state.master.add(state.asked, _joined(self.team.ask(partial(_take, solutions=found.solutions))))
+        asked = state.asked
+        state.master.add(asked, _joined(self.team.ask(partial(_take, solutions=found.solutions))))
         state.asked += 1
         state.dual = found.dual
         if self.running:
-            self._hold_whole(first)
+            self._hold_whole(lambda answer: answer[1] == asked)
 
     def sell(self) -> None:
         """Offers in steps are held, and the rest goes on around them."""
@@ -207,7 +209,7 @@ class _Search:
     def sell_few(self, mixed: Mixed) -> None:
         """Offers next to those of a mix, and devices on or off to suit them; all else follows from programmes at once.
 
-        Offers that then lack something are lowered.
+        Offers that then lack something are lowered. Where much is lost, they are also rounded down.
         """
         state, master, coupling = self.state, self.state.master, self.task.coupling
         raised = hold_nearest(master, coupling, mixed)
@@ -216,11 +218,34 @@ class _Search:
         if self.whole.any():
             self._switch()
         for _ in range(LOWERED):
-            refocus(state)
-            patience = 0 if self.whole.any() else HELD_ROUNDS
-            self.go_on(patience + 1, patience)
+            self._around_held()
             if not lower_short(master, coupling, master.solve(), raised):
-                return
+                break
+        mixed = master.solve()
+        if raised and Round(0, -state.proven_eur, -mixed.cost_eur, 0.0).gap > SELL_AGAIN * self.gap:
+            self._sell_again(mixed)
+
+    def _around_held(self) -> None:
+        """Rounds around offers that are held, and around devices that are on or off."""
+        refocus(self.state)
+        patience = 0 if self.whole.any() else HELD_ROUNDS
+        self.go_on(patience + 1, patience)
+
+    def _sell_again(self, mixed: Mixed) -> None:
+        """Offers rounded down, and up where the mix earns more; where they earn less than this mix, its offers stay."""
+        master, coupling = self.state.master, self.task.coupling
+        taken = {
+            master.answers[number] for number in np.flatnonzero(mixed.weights > 0).tolist()
+        }  # fmt: skip
+        master.free_offers()
+        hold_offers(master, coupling)
+        self._around_held()
+        if master.solve().cost_eur <= mixed.cost_eur:
+            return
+        for k, columns in enumerate(master.layout.offers):
+            for block, kw in enumerate(mixed.own[columns].tolist()):
+                master.fix_offers(k, block, kw)
+        self._hold_whole(lambda answer: answer in taken)
 
     def _switch(self) -> None:
         """Devices are on or off as next as can be to what all programmes as one would like."""
@@ -229,11 +254,11 @@ class _Search:
         if found is not None:
             self.running = nearest_running(parts, found, self.task.limits.time_limit_seconds)
 
-    def _hold_whole(self, first: int) -> None:
-        """Hold the answers of whole clusters from this one on, and none before it."""
+    def _hold_whole(self, held: Callable[[tuple[int, int]], bool]) -> None:
+        """Of whole clusters, hold the answers that are meant, and none of the others."""
         master = self.state.master
         of_whole = [number for number, (cluster, _) in enumerate(master.answers) if self.whole[cluster]]
-        master.hold_answers(of_whole, [float(number >= first) for number in of_whole])
+        master.hold_answers(of_whole, [float(held(master.answers[number])) for number in of_whole])
 
 
 def _wanted(state: Coordination, reach: Sequence[Floats]) -> list[Floats]:

@@ -184,6 +184,12 @@ class Master:
         self.lower[column] = self.upper[column] = kw
         self.highs.changeColBounds(int(self.layout.offers[product][block]), kw, kw)
 
+    def free_offers(self) -> None:
+        """Hold offers no longer."""
+        self.lower, self.upper = self.free[0].copy(), self.free[1].copy()
+        for column in np.concatenate(self.layout.offers).tolist():
+            self.highs.changeColBounds(column, float(self.lower[column]), float(self.upper[column]))
+
     def require_more(self, more_kw: Floats) -> None:
         """Backing beyond what goes to offers, kW (area, product, 2, step), that a mix has to have."""
         for row, kw in zip(self.layout.backing[more_kw > 0], more_kw[more_kw > 0], strict=True):
@@ -221,7 +227,7 @@ class Master:
         self.cost = np.concatenate(p.cost) if p.cost else np.zeros(0)
         self.lower = np.concatenate(p.lower) if p.lower else np.zeros(0)
         self.upper = np.concatenate(p.upper) if p.upper else np.zeros(0)
-        self.free = (self.lower.copy(), self.upper.copy())
+        self.free: tuple[Floats, Floats] = (self.lower.copy(), self.upper.copy())
         self.row_lower = np.concatenate(p.row_lower) if p.row_lower else np.zeros(0)
         self.row_upper = np.concatenate(p.row_upper) if p.row_upper else np.zeros(0)
         rows, columns, values = (
