@@ -149,6 +149,14 @@ def solve_coupled(
         return _finished(task, state, team, offsets, wanted, late=perf_counter() > deadline, sent=sent)
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A mix around what is held, and the answers that it takes."""
+
+    mixed: Mixed
+    answers: set[tuple[int, int]]
+
+
 @dataclass
 class _Search:
     """The way from prices to a plan that can be sold and run."""
@@ -215,15 +223,20 @@ class _Search:
         raised = hold_nearest(master, coupling, mixed)
         if not raised and not self.whole.any():
             return
+        before = self._held()
         if self.whole.any():
             self._switch()
         for _ in range(LOWERED):
             self._around_held()
             if not lower_short(master, coupling, master.solve(), raised):
                 break
-        mixed = master.solve()
-        if raised and Round(0, -state.proven_eur, -mixed.cost_eur, 0.0).gap > SELL_AGAIN * self.gap:
-            self._sell_again(mixed)
+        self._unless_better(before)
+        before = self._held()
+        if raised and Round(0, -state.proven_eur, -before.mixed.cost_eur, 0.0).gap > SELL_AGAIN * self.gap:
+            master.free_offers()
+            hold_offers(master, coupling)
+            self._around_held()
+            self._unless_better(before)
 
     def _around_held(self) -> None:
         """Rounds around offers that are held, and around devices that are on or off."""
@@ -231,21 +244,21 @@ class _Search:
         patience = 0 if self.whole.any() else HELD_ROUNDS
         self.go_on(patience + 1, patience)
 
-    def _sell_again(self, mixed: Mixed) -> None:
-        """Offers rounded down, and up where the mix earns more; where they earn less than this mix, its offers stay."""
-        master, coupling = self.state.master, self.task.coupling
-        taken = {
-            master.answers[number] for number in np.flatnonzero(mixed.weights > 0).tolist()
-        }  # fmt: skip
-        master.free_offers()
-        hold_offers(master, coupling)
-        self._around_held()
-        if master.solve().cost_eur <= mixed.cost_eur:
+    def _held(self) -> _Held:
+        """What is held, and the best mix around it."""
+        master = self.state.master
+        mixed = master.solve()
+        return _Held(mixed, {master.answers[number] for number in np.flatnonzero(mixed.weights > 0).tolist()})
+
+    def _unless_better(self, before: _Held) -> None:
+        """Hold again what was held, where what is held now does not earn more."""
+        master = self.state.master
+        if master.solve().cost_eur < before.mixed.cost_eur:
             return
         for k, columns in enumerate(master.layout.offers):
-            for block, kw in enumerate(mixed.own[columns].tolist()):
+            for block, kw in enumerate(before.mixed.own[columns].tolist()):
                 master.fix_offers(k, block, kw)
-        self._hold_whole(lambda answer: answer in taken)
+        self._hold_whole(lambda answer: answer in before.answers)
 
     def _switch(self) -> None:
         """Devices are on or off as next as can be to what all programmes as one would like."""
