@@ -46,8 +46,10 @@ PART_PODS = 64
 #: Portfolios of at most so many PODs hold calls over all of their steps in every answer, larger ones only in mixes.
 STRICT_PODS = 256
 ROUNDS = 300
-#: Rounds after which a portfolio of at most `STRICT_PODS` goes on from all its programmes at once.
+#: Rounds after which a portfolio of at most `STRICT_PODS` goes on from all its programmes at once, where these have at
+#: most so many devices times steps: beyond, they are a programme for minutes and gigabytes.
 PATIENCE = 25
+DIRECT_CELLS = 100_000
 #: Rounds once offers are held that are sold in steps.
 HELD_ROUNDS = 6
 #: ... and at which part of the gap they end.
@@ -177,7 +179,9 @@ class _Search:
     @property
     def few(self) -> bool:
         """Whether all PODs fit into one programme."""
-        return len(self.task.portfolio) <= STRICT_PODS
+        portfolio = self.task.portfolio
+        devices = sum(len(table.ids) for table in portfolio.devices.values())
+        return len(portfolio) <= STRICT_PODS and devices * portfolio.horizon.steps <= DIRECT_CELLS
 
     def go_on(self, rounds: int, patience: int) -> None:
         """Rounds; where there are few PODs, after some of them from all programmes at once."""
