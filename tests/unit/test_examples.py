@@ -118,7 +118,7 @@ def test_it_north_afrr_is_the_same_portfolio_with_reserve_and_limits(examples: P
     assert study.portfolio.device_count == north.portfolio.device_count
     up, down = study.market.reserves
     assert (up.name, down.name) == ("afrr-up", "afrr-down")
-    assert (up.blocks, up.minimum_mw, up.increment_mw, up.sustain_hours) == (6, 1.0, 0.1, 1.0)
+    assert (up.blocks, up.minimum_mw, up.increment_mw, up.sustain_hours) == (6, 1.0, 1.0, 1.0)
     assert (up.availability_eur_per_mw_h[4], down.availability_eur_per_mw_h[3]) == (12.0, 13.0)
     assert study.market.limits is not None
     assert (study.market.limits.withdrawal_max_kw == 3500).all()
