@@ -121,3 +121,21 @@ def test_without_a_market_for_energy_only_reserve_is_bid() -> None:
     retail = replace(given, market=Market(settlement="retail"))
     bids = bids_of(retail, plan, workers=1)
     assert (bids.curve, len(bids.rows), len(bids.held)) == (None, 0, 0)
+
+
+def test_by_exact_curves_an_engine_answers_as_it_runs() -> None:
+    """Nobody holds the plan: within 1 to 2 MW the engine gives less where energy is worth less than its fuel."""
+    given = study(Market())
+    exactly = replace(given, options=given.options.model_copy(update={"curves": "exact"}))
+    (_, quick), (_, exact) = bid(given), bid(exactly)
+    assert quick.held.tolist() == [2]
+    assert not len(exact.held)
+    assert quick.curve is not None
+    assert exact.curve is not None
+    ranges = [
+        np.array([curve.at(unit, -1000.0) - curve.at(unit, 1000.0) for unit in range(STEPS)])
+        for curve in (exact.curve, quick.curve)
+    ]
+    more_mw = ranges[0] - ranges[1]
+    assert more_mw.min() >= -0.1 - 1e-6
+    assert 0.5 < more_mw.max() <= 1.1 + 1e-6

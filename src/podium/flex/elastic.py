@@ -13,6 +13,7 @@ from podium.flex.kernel import SOLVED, Columns, Groups
 from podium.flex.piecewise import EXACT
 from podium.flex.reserve import room_of
 from podium.flex.respond import Signal
+from podium.flex.rungs import Programmed, asked_at_rungs
 from podium.flex.solve import structure
 from podium.flexstore import FlexStore, Floats
 from podium.portfolio import Meter
@@ -100,11 +101,13 @@ class Elastic:
     """PODs that keep their planned power whatever the price, by number. Shape (any,)."""
 
 
-def elastic(bidders: Bidders, signal: Signal, ladder: Ladder, planned_kw: Floats) -> Elastic:
+def elastic(
+    bidders: Bidders, signal: Signal, ladder: Ladder, planned_kw: Floats, programmed: Programmed | None = None
+) -> Elastic:
     """The exact answer of every POD to the price of each market time unit, all other prices held at `signal`.
 
-    PODs that the dynamic programme does not solve (docs/maths/bids.md), and those that do not answer, hold
-    `planned_kw`, shape (pod, step).
+    PODs that the dynamic programme does not solve (docs/maths/bids.md) answer by programmes where `programmed` says
+    what these need. Without it, and where they have no answer, they hold `planned_kw`, shape (pod, step).
     """
     net = np.zeros((len(signal.energy), *ladder.change_eur_per_kwh.shape))
     held = np.ones(len(bidders.area), dtype=bool)
@@ -121,6 +124,12 @@ def elastic(bidders: Bidders, signal: Signal, ladder: Ladder, planned_kw: Floats
         lost = np.isin(groups.price, groups.price[status != SOLVED])
         np.add.at(net, bidders.area[groups.price[~lost]], mine[~lost])
         held[groups.price[~lost]] = False
+    if programmed is not None:
+        for pod in np.flatnonzero(held & bidders.answers).tolist():
+            answers = asked_at_rungs(store, priced, pod, rungs, bidders.step_hours, programmed)
+            if answers is not None:
+                net[bidders.area[pod]] += answers
+                held[pod] = False
     np.add.at(net, bidders.area[held], ladder.mean(planned_kw[held])[:, :, None])
     return Elastic(net, np.flatnonzero(held))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +14,10 @@ from podium.dispatch import Backing, Fleet
 from podium.dispatch.keeping import keeping
 from podium.flex.elastic import Bidders, Elastic, Ladder, elastic
 from podium.flex.exact import Schedule
+from podium.flex.exclusive import Limits
 from podium.flex.respond import Signal
+from podium.flex.rungs import Programmed
+from podium.flexstore import FlexStore
 from podium.market.bids import (
     KW_PER_MW,
     EnergyCurve,
@@ -61,6 +64,8 @@ class _Share:
     planned_kw: Floats
     schedule: Schedule
     backing: Backing | None
+    limits: Limits | None
+    """Of programmes; None where PODs that need one hold their plan."""
 
 
 def bids_of(study: Study, plan: Plan, workers: Workers = None) -> Bids:
@@ -137,7 +142,9 @@ def _share(study: Study, plan: Plan, owner: Ints, first: int, last: int) -> _Sha
     area = np.zeros(last - first, dtype=np.int64) if plan.area is None else plan.area[first:last]
     answers = ~np.isin(study.portfolio.ids[first:last], failed)
     part = study.portfolio.part(first, last)
-    return _Share(part, tariff, area, answers, plan.pod_kw[first:last], schedule, backing)
+    options = study.options
+    limits = Limits(options.time_limit_seconds, options.mip_gap) if options.curves == "exact" else None
+    return _Share(part, tariff, area, answers, plan.pod_kw[first:last], schedule, backing, limits)
 
 
 def _answer(share: _Share, signal: Signal, ladder: Ladder) -> Elastic:
@@ -150,4 +157,14 @@ def _answer(share: _Share, signal: Signal, ladder: Ladder) -> Elastic:
     bidders = Bidders.of(store, meter, horizon.step_hours, share.area, share.answers)
     if share.backing is not None:
         bidders = bidders.keeping(*keeping(Fleet.of(store, meter, horizon), share.schedule, share.backing))
-    return elastic(bidders, signal, ladder, share.planned_kw)
+    if share.limits is None:
+        return elastic(bidders, signal, ladder, share.planned_kw)
+    if share.backing is not None:
+        bidders = replace(bidders, answers=bidders.answers & ~_tied(store, share.backing, len(share.answers)))
+    return elastic(bidders, signal, ladder, share.planned_kw, Programmed(horizon.day, share.schedule.p, share.limits))
+
+
+def _tied(store: FlexStore, backing: Backing, pods: int) -> Bools:
+    """PODs whose devices back reserve within more than limits of power and energy: on or off, or a cycle limit."""
+    backs = (backing.up_kw > 0).any(axis=(0, 2)) | (backing.down_kw > 0).any(axis=(0, 2))
+    return np.bincount(store.pod[backs & (store.on_off | np.isfinite(store.discharge_day_max))], minlength=pods) > 0

@@ -95,7 +95,8 @@ def _local_run(session: Session, caller: Caller, wish: RunWish) -> RunRow | None
     run = owned_run(session, caller, wish.local_run)
     if (run.kind, run.state, run.study_id) != ("local", "done", wish.study):
         raise ConflictError("'local_run' must be a run of kind 'local' of the same study that is done")
-    given = wish.options.model_dump(exclude_none=True, exclude={"method", "gap", "portfolio_time_limit_seconds"})
+    of_level2 = {"method", "gap", "portfolio_time_limit_seconds", "curves"}
+    given = wish.options.model_dump(exclude_none=True, exclude=of_level2)
     if given.items() - run.options.items():
         raise ConflictError("options of level 1 cannot differ from those of the local run")
     return run

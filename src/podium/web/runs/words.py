@@ -29,6 +29,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "sustain_hours": ("band held for", lambda hours: f"{figures.number(hours, 2)} h"),
     "time_limit_seconds": ("time limit of a POD", figures.duration),
     "mip_gap": ("gap of a POD", figures.percent),
+    "curves": ("bid curves", str),
 }
 
 
