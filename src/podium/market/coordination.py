@@ -79,8 +79,8 @@ class Coordination:
 class Until:
     """When the rounds end: within `gap`, after so many, or at the clock's `deadline` (of `perf_counter`).
 
-    They also end within `held_gap` of the best plan that keeps what is held.
-    After `patience` rounds they go on from the programmes of all PODs at once, where these are few.
+    They also end within `held_gap` of the best plan that keeps what is held. After `patience` rounds they go on from
+    the programmes of all PODs at once, where these are few.
     """
 
     gap: float
@@ -99,7 +99,7 @@ def begin(coupling: Coupling, area: Ints, first: Floats | None) -> Coordination:
 
 def go_on(
     state: Coordination, ask: Ask, until: Until, told: Callable[[Round], None] = lambda _round: None,
-    at_once: Callable[[], object] | None = None,
+    at_once: Callable[[], None] | None = None,
 ) -> None:  # fmt: skip
     """Rounds of answers and new prices. Integers are left out of the answers.
 

@@ -7,7 +7,7 @@ PODs that fits what the portfolio needs: rounds that do not come to their end by
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import highspy
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from podium.flex.highs import QuietHighs, Solver
 from podium.flex.respond import Programmes
-from podium.market.master import Master
+from podium.market.coupling import Programme
+from podium.market.master import Master, linear_program
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,63 +44,18 @@ class Direct:
     """Of the programmes of each part of the portfolio: (pod, column) of each pattern."""
 
 
-@dataclass
-class _Rows:
-    """A programme as it is put together: numbers of columns and rows by block, entries with numbers of their own."""
-
-    cost: list[Floats] = field(default_factory=list)
-    lower: list[Floats] = field(default_factory=list)
-    upper: list[Floats] = field(default_factory=list)
-    row_lower: list[Floats] = field(default_factory=list)
-    row_upper: list[Floats] = field(default_factory=list)
-    entries: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
-    columns: int = 0
-    rows: int = 0
-
-    def add(
-        self, cost: Floats, columns: tuple[Floats, Floats], rows: tuple[Floats, Floats],
-        entries: tuple[Ints, Ints, Floats],
-    ) -> int:  # fmt: skip
-        """Columns with their bounds, rows with theirs, and entries; returns the number of the first column."""
-        row, column, value = entries
-        self.entries.append((row + self.rows, column + self.columns, value))
-        self.cost.append(cost)
-        self.lower.append(columns[0])
-        self.upper.append(columns[1])
-        self.row_lower.append(rows[0])
-        self.row_upper.append(rows[1])
-        first = self.columns
-        self.columns += len(cost)
-        self.rows += len(rows[0])
-        return first
-
-    def program(self) -> highspy.HighsLp:
-        """As HiGHS wants it."""
-        row, column, value = (np.concatenate([entry[n] for entry in self.entries]) for n in range(3))
-        order = np.lexsort((row, column))
-        program = highspy.HighsLp()
-        program.num_col_, program.num_row_ = self.columns, self.rows
-        program.col_cost_, program.col_lower_, program.col_upper_ = map(
-            np.concatenate, (self.cost, self.lower, self.upper)
-        )
-        program.row_lower_, program.row_upper_ = np.concatenate(self.row_lower), np.concatenate(self.row_upper)
-        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        program.a_matrix_.start_ = np.searchsorted(column[order], np.arange(self.columns + 1)).astype(np.int32)
-        program.a_matrix_.index_, program.a_matrix_.value_ = row[order].astype(np.int32), value[order]
-        return program
-
-
 def solve_direct(master: Master, parts: Parts, running: Sequence[Running], seconds: float) -> Direct | None:
-    """The best that all PODs can do together, without integers; None where it is not found within the seconds.
+    """The best that all PODs can do together, without integers.
 
-    Integers of the PODs that `running` of their part knows are held at what it says.
+    None where the solver does not prove one within the seconds: then rounds go on without it. Integers of the PODs that
+    `running` of their part knows are held at what it says.
     """
-    rows, firsts = _together(master, parts, running)
+    programme, firsts = _together(master, parts, running)
     highs = QuietHighs()
     for name, value in (("solver", "ipm"), ("run_crossover", "off"), ("ipm_optimality_tolerance", TOLERANCE)):
         highs.setOptionValue(name, value)
     highs.setOptionValue("time_limit", max(seconds, 0.0))
-    highs.passModel(rows.program())
+    highs.passModel(linear_program(programme))
     highs.run()
     if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None
@@ -149,55 +105,48 @@ def _solutions(x: Floats, mine: Programmes, first: int) -> Floats:
     return x[first : first + cost.size].reshape(cost.shape)
 
 
-def _together(master: Master, parts: Parts, running: Sequence[Running]) -> tuple[_Rows, list[list[int]]]:
+def _together(master: Master, parts: Parts, running: Sequence[Running]) -> tuple[Programme, list[list[int]]]:
     """All as one programme, and the first column of each pattern."""
-    rows, layout = _Rows(), master.layout
+    programme, layout, most_kw = Programme(), master.layout, master.coupling.most_kw
     low, high = master.row_lower.copy(), master.row_upper.copy()
-    low[layout.covered[layout.covered >= 0]] += OFFER_MARGIN * master.coupling.most_kw
+    low[layout.covered[layout.covered >= 0]] += OFFER_MARGIN * most_kw
     for limit in layout.limits:
-        high[limit.rows] -= LIMIT_MARGIN * master.coupling.most_kw
-    rows.add(
-        master.cost, (master.lower, master.upper), (low, high),
-        (master.entry_row.astype(np.int64), master.entry_column.astype(np.int64), master.entry),
-    )  # fmt: skip
+        high[limit.rows] -= LIMIT_MARGIN * most_kw
+    programme.add_columns(master.cost, master.lower, master.upper)
+    programme.add_rows(master.rows, low, high)
+    programme.add(master.entry_row, master.entry_column, master.entry)
     firsts = [
-        [_add_programmes(rows, master, mine, known) for mine in part]
-        for part, known in zip(parts, running, strict=True)
+        [_add(programme, master, mine, known) for mine in part] for part, known in zip(parts, running, strict=True)
     ]
-    return rows, firsts
+    return programme, firsts
 
 
-def _add_programmes(rows: _Rows, master: Master, mine: Programmes, running: Running) -> int:
-    """Programmes of one pattern, and where they enter the portfolio's rows."""
+def _add(programme: Programme, master: Master, mine: Programmes, running: Running) -> int:
+    """Programmes of one pattern, and where they enter the portfolio's rows; returns their first column."""
     arrays, layout, coupling = mine.program.arrays, master.layout, master.coupling
-    pods, columns = arrays.cost.shape
-    count = arrays.row_lower.shape[1]
-    number = np.arange(pods)[:, None]
-    of_entry = np.repeat(np.arange(columns), np.diff(arrays.start))
-    cost = np.array(arrays.cost)
+    cost, lower, upper = np.array(arrays.cost), np.array(arrays.lower), np.array(arrays.upper)
     for column, sign in zip(mine.program.grid, (1.0, -1.0), strict=True):
         cost[:, column] += sign * coupling.step_hours * coupling.known_price
-    lower, upper = np.array(arrays.lower), np.array(arrays.upper)
     for n, pod in enumerate(mine.pods.tolist()):
         if pod in running:
             lower[n, arrays.integer] = upper[n, arrays.integer] = running[pod]
-    first = rows.add(
-        cost.ravel(), (lower.ravel(), upper.ravel()),
-        (arrays.row_lower.ravel(), arrays.row_upper.ravel()),
-        ((arrays.index + count * number).ravel(), (of_entry + columns * number).ravel(), arrays.values.ravel()),
-    )  # fmt: skip
-    meets = [
-        (layout.position[mine.area], grid, sign) for grid, sign in zip(mine.program.grid, (1.0, -1.0), strict=True)
-    ]
-    meets += [
-        (layout.backing[mine.area, product, side], found, 1.0)
-        for backing in mine.backing
-        for product, sides in enumerate(backing.columns)
-        for side, found in enumerate(sides)
-        if found is not None
-    ]
-    for row, column, sign in meets:
-        there = row >= 0
-        at = np.broadcast_to(first + columns * number + column, there.shape)[there]
-        rows.entries.append((row[there], at, np.full(len(at), sign)))
-    return first
+    columns = programme.add_columns(cost.ravel(), lower.ravel(), upper.ravel()).reshape(cost.shape)
+    rows = programme.add_rows(arrays.row_lower.size, arrays.row_lower.ravel(), arrays.row_upper.ravel())
+    of_entry = np.repeat(np.arange(cost.shape[1]), np.diff(arrays.start))
+    at = rows.reshape(arrays.row_lower.shape)[:, arrays.index], columns[:, of_entry]
+    programme.add(at[0].ravel(), at[1].ravel(), arrays.values.ravel())
+    withdrawal, injection = mine.program.grid
+    _meet(programme, layout.position[mine.area], columns[:, withdrawal], 1.0)
+    _meet(programme, layout.position[mine.area], columns[:, injection], -1.0)
+    for backing in mine.backing:
+        for product, sides in enumerate(backing.columns):
+            for side, found in enumerate(sides):
+                if found is not None:
+                    _meet(programme, layout.backing[mine.area, product, side], columns[:, found], 1.0)
+    return int(columns[0, 0])
+
+
+def _meet(programme: Programme, rows: Ints, columns: Ints, sign: float) -> None:
+    """Columns (pod, step) enter rows of the portfolio, where there are such (-1: none)."""
+    there = rows >= 0
+    programme.add(rows[there], columns[there], sign)

@@ -13,17 +13,13 @@ from numpy.typing import NDArray
 from podium.compute import Team, Where, Workers, team_of
 from podium.errors import SolverError
 from podium.flex.exclusive import Limits
-from podium.flex.respond import Programmes, Signal
-from podium.market.coordination import Coordination, Round, Until, answered, begin, go_on, refocus, weights_of
+from podium.flex.respond import Signal
+from podium.market.coordination import Coordination, Round, Until, begin, go_on, weights_of
 from podium.market.coupling import SIDES, Coupling, portfolio_profit_eur
-from podium.market.direct import Running, nearest_running, solve_direct
-from podium.market.master import Master, Mixed, Sums
+from podium.market.master import Master, Mixed
 from podium.market.members import Brief, Members, Part, Settled
+from podium.market.search import Search
 from podium.market.selling import (
-    hold_nearest,
-    hold_offers,
-    hold_whole,
-    lower_short,
     reach_kw,
     sellable,
     shared_by_area,
@@ -45,23 +41,8 @@ SAMPLE_ROUNDS = 60
 PART_PODS = 64
 #: Portfolios of at most so many PODs hold calls over all of their steps in every answer, larger ones only in mixes.
 STRICT_PODS = 256
-ROUNDS = 300
-#: Rounds after which a portfolio of at most `STRICT_PODS` goes on from all its programmes at once, where these have at
-#: most so many devices times steps: beyond, they are a programme for minutes and gigabytes.
-PATIENCE = 25
+#: These fit into one programme up to so many devices times steps: beyond, it takes minutes and gigabytes.
 DIRECT_CELLS = 100_000
-#: Rounds once offers are held that are sold in steps.
-HELD_ROUNDS = 6
-#: ... and at which part of the gap they end.
-HELD_PART = 0.2
-#: At this many times the gap, offers that were rounded to the next are also rounded down.
-SELL_AGAIN = 1.5
-#: How often offers that were rounded up are tried before none of them may lack anything.
-LOWERED = 4
-#: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
-WHOLE_ROUNDS = 6
-WHOLE_GAP = 1e-4
-WHOLE_AT = (0.0, 0.5, 1.0)
 #: How often a mix that devices back less than offered is mended, by how much more, and what is no lack, kW.
 MENDS = 5
 MEND_MORE = 1.2
@@ -134,148 +115,18 @@ def solve_coupled(
         reach = reach_kw(task.coupling, np.sum([part.backing_most_kw for part in members], axis=0))
         task = replace(task, coupling=within_reach(task.coupling, reach))
         state = begin(task.coupling, area, learned)
-        search = _Search(task, state, team, told, gap, deadline, whole, offsets)
-        search.go_on(ROUNDS, PATIENCE)
-        mixed = state.master.solve()
-        if whole.any():
-            search.choose_whole()
-        if search.few:
-            wanted = _wanted(state, reach)
-            search.sell_few(mixed)
-        else:
-            if whole.any():
-                search.go_on(WHOLE_ROUNDS, WHOLE_ROUNDS)
-            wanted = _wanted(state, reach)
-            search.sell()
+        search = Search(state, team, told, gap, deadline, whole, task.limits, _few(task))
+        search.converge()
+        wanted = _wanted(state, reach)
+        search.sell()
         sent = (float(np.mean(team.bytes_sent[1:] or [0])), float(np.mean(team.bytes_received[1:] or [0])))
         return _finished(task, state, team, offsets, wanted, late=perf_counter() > deadline, sent=sent)
 
 
-@dataclass(frozen=True)
-class _Held:
-    """A mix around what is held, and the answers that it takes."""
-
-    mixed: Mixed
-    answers: set[tuple[int, int]]
-
-
-@dataclass
-class _Search:
-    """The way from prices to a plan that can be sold and run."""
-
-    task: Task
-    state: Coordination
-    team: Team[Part]
-    told: Callable[[Round], None]
-    gap: float
-    deadline: float
-    whole: Bools
-    """Clusters that take one answer as it is."""
-    offsets: Ints
-    """First cluster of each part, and their number."""
-    running: list[Running] = field(default_factory=list)
-    """What devices that are on or off do, once it is chosen, for the PODs of each part."""
-
-    @property
-    def few(self) -> bool:
-        """Whether all PODs fit into one programme."""
-        portfolio = self.task.portfolio
-        devices = sum(len(table.ids) for table in portfolio.devices.values())
-        return len(portfolio) <= STRICT_PODS and devices * portfolio.horizon.steps <= DIRECT_CELLS
-
-    def go_on(self, rounds: int, patience: int) -> None:
-        """Rounds; where there are few PODs, after some of them from all programmes at once."""
-        until = Until(self.gap, rounds, self.deadline, patience, HELD_PART * self.gap)
-        go_on(self.state, partial(_ask, self.team), until, self.told, self.at_once if self.few else None)
-
-    def at_once(self) -> None:
-        """All programmes as one: its duals are asked with next, and its solution is an answer."""
-        state, parts = self.state, self.team.ask(_programmes)
-        running = self.running or [{}] * len(parts)
-        found = solve_direct(state.master, parts, running, self.deadline - perf_counter())
-        if found is None:
-            return
-        asked = state.asked
-        state.master.add(asked, _joined(self.team.ask(partial(_take, solutions=found.solutions))))
-        state.asked += 1
-        state.dual = found.dual
-        if self.running:
-            self._hold_whole(lambda answer: answer[1] == asked)
-
-    def sell(self) -> None:
-        """Offers in steps are held, and the rest goes on around them."""
-        if hold_offers(self.state.master, self.task.coupling):
-            refocus(self.state)
-            self.go_on(HELD_ROUNDS, HELD_ROUNDS)
-
-    def choose_whole(self) -> None:
-        """Answers of clusters that are whole, at the prices around the best; one of each is held."""
-        state = self.state
-        left_out = len(state.master.answers)
-        last = state.centre if state.mixed is None else state.mixed.dual
-        for share in WHOLE_AT:
-            dual = (1.0 - share) * state.centre + share * last
-            answered(state, partial(_ask, self.team), dual, max(self.task.limits.mip_gap, WHOLE_GAP))
-        hold_whole(state.master, self.whole, left_out)
-
-    def sell_few(self, mixed: Mixed) -> None:
-        """Offers next to those of a mix, and devices on or off to suit them; all else follows from programmes at once.
-
-        Offers that then lack something are lowered. Where much is lost, they are also rounded down.
-        """
-        state, master, coupling = self.state, self.state.master, self.task.coupling
-        raised = hold_nearest(master, coupling, mixed)
-        if not raised and not self.whole.any():
-            return
-        before = self._held()
-        if self.whole.any():
-            self._switch()
-        for _ in range(LOWERED):
-            self._around_held()
-            if not lower_short(master, coupling, master.solve(), raised):
-                break
-        self._unless_better(before)
-        before = self._held()
-        if raised and Round(0, -state.proven_eur, -before.mixed.cost_eur, 0.0).gap > SELL_AGAIN * self.gap:
-            master.free_offers()
-            hold_offers(master, coupling)
-            self._around_held()
-            self._unless_better(before)
-
-    def _around_held(self) -> None:
-        """Rounds around offers that are held, and around devices that are on or off."""
-        refocus(self.state)
-        patience = 0 if self.whole.any() else HELD_ROUNDS
-        self.go_on(patience + 1, patience)
-
-    def _held(self) -> _Held:
-        """What is held, and the best mix around it."""
-        master = self.state.master
-        mixed = master.solve()
-        return _Held(mixed, {master.answers[number] for number in np.flatnonzero(mixed.weights > 0).tolist()})
-
-    def _unless_better(self, before: _Held) -> None:
-        """Hold again what was held, where what is held now does not earn more."""
-        master = self.state.master
-        if master.solve().cost_eur < before.mixed.cost_eur:
-            return
-        for k, columns in enumerate(master.layout.offers):
-            for block, kw in enumerate(before.mixed.own[columns].tolist()):
-                master.fix_offers(k, block, kw)
-        self._hold_whole(lambda answer: answer in before.answers)
-
-    def _switch(self) -> None:
-        """Devices are on or off as next as can be to what all programmes as one would like."""
-        parts = self.team.ask(_programmes)
-        found = solve_direct(self.state.master, parts, [{}] * len(parts), self.deadline - perf_counter())
-        if found is not None:
-            self.running = nearest_running(parts, found, self.task.limits.time_limit_seconds)
-
-    def _hold_whole(self, held: Callable[[tuple[int, int]], bool]) -> None:
-        """Of whole clusters, hold the answers that are meant, and none of the others."""
-        master = self.state.master
-        of_whole = [number for number, (cluster, _) in enumerate(master.answers) if self.whole[cluster]]
-        master.hold_answers(of_whole, [float(held(master.answers[number])) for number in of_whole])
+def _few(task: Task) -> bool:
+    """Whether all PODs fit into one programme."""
+    devices = sum(len(table.ids) for table in task.portfolio.devices.values())
+    return len(task.portfolio) <= STRICT_PODS and devices * task.portfolio.horizon.steps <= DIRECT_CELLS
 
 
 def _wanted(state: Coordination, reach: Sequence[Floats]) -> list[Floats]:
@@ -299,31 +150,6 @@ def _brief_of(task: Task, number: int, first: int, last: int) -> Brief:
 
 def _members(part: Part) -> Members:
     return part.members
-
-
-def _answers(part: Part, signal: Signal, gap: float | None) -> Sums:
-    return part.answer(signal, gap)
-
-
-def _ask(team: Team[Part], signal: Signal, gap: float | None) -> Sums:
-    return _joined(team.ask(partial(_answers, signal=signal, gap=gap)))
-
-
-def _joined(found: Sequence[Sums]) -> Sums:
-    return Sums(
-        np.concatenate([sums.own_eur for sums in found]),
-        np.concatenate([sums.power_kw for sums in found]),
-        np.concatenate([sums.backing_kw for sums in found]),
-        sum(sums.least_eur for sums in found),
-    )
-
-
-def _programmes(part: Part) -> list[Programmes]:
-    return part.programmes()
-
-
-def _take(part: Part, solutions: Sequence[Sequence[Floats]]) -> Sums:
-    return part.take(solutions[part.brief.number])
 
 
 def _learned(task: Task, deadline: float) -> Floats | None:
@@ -400,13 +226,10 @@ def _beyond(coupling: Coupling, master: Master, mixed: Mixed, power_kw: Floats) 
     for limit in layout.limits:
         if limit.what not in SIDES:
             continue
-        sign, areas = (
-            (1.0, -1.0)[limit.what == "injection"],
-            range(len(power_kw)) if limit.area is None else [limit.area],
-        )
+        side = SIDES.index(limit.what)
+        sign, areas = 2.0 * side - 1.0, range(len(power_kw)) if limit.area is None else [limit.area]
         real = sign * sum(power_kw[a] + coupling.held_kw[a] for a in areas)
         meant = sign * sum(own[layout.power[a]] for a in areas)
-        side = SIDES.index(limit.what)
         over = real + _called_kw(coupling, master, mixed, side, limit.area) - master.row_upper[limit.rows]
         beyond[limit.rows] = np.maximum(np.minimum(over, real - meant), 0.0)
     return beyond

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from podium.errors import SolverError
 from podium.flex.highs import QuietHighs
 from podium.flex.respond import Signal
-from podium.market.coupling import Coupling, Layout, layout_of
+from podium.market.coupling import Coupling, Layout, Programme, layout_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -74,20 +74,18 @@ class Master:
         """Number of the portfolio's rows."""
         return self.layout.programme.rows
 
-    def add(self, signal_number: int, sums: Sums, clusters: Sequence[int] | None = None) -> None:
+    def add(self, signal_number: int, sums: Sums) -> None:
         """Every cluster's answer to a signal as a column."""
-        chosen = np.arange(len(self.area)) if clusters is None else np.asarray(clusters)
         costs, starts, index, values = [], [0], [], []
-        for cluster in chosen.tolist():
-            rows, entries = self.entries(cluster, sums)
-            rows, entries = np.append(rows, self.rows + cluster), np.append(entries, 1.0)
+        for cluster in range(len(self.area)):
+            rows, entries = self._entries(cluster, sums)
             known = self.coupling.step_hours * float(self.coupling.known_price @ sums.power_kw[cluster])
             costs.append(sums.own_eur[cluster] + known)
             index.append(rows)
             values.append(entries)
             starts.append(starts[-1] + len(rows))
             self.answers.append((cluster, signal_number))
-        count = len(chosen)
+        count = len(self.area)
         self.idle = np.concatenate((self.idle, np.zeros(count, dtype=np.int64)))
         self.highs.addCols(
             count, np.array(costs), np.zeros(count), np.full(count, highspy.kHighsInf), starts[-1],
@@ -146,7 +144,7 @@ class Master:
         dual[layout.backing[there]] = signal.reserve[there]
         priced = np.zeros(self.rows, dtype=bool)
         priced[layout.position[layout.position >= 0]] = priced[layout.backing[there]] = True
-        program = self._own_program()
+        program = linear_program(layout.programme)
         met = np.bincount(self.entry_column, self.entry * dual[self.entry_row], minlength=len(self.cost))
         program.col_cost_ = self.cost - met
         program.row_lower_ = np.where(priced, -np.inf, self.row_lower)
@@ -207,10 +205,9 @@ class Master:
         for number, value in zip(numbers, values, strict=True):
             self.highs.changeColBounds(int(first + number), float(value), float(value))
 
-    def entries(self, cluster: int, sums: Sums) -> tuple[Ints, Floats]:
-        """What a cluster's answer brings to the portfolio's rows: their numbers, and how much."""
+    def _entries(self, cluster: int, sums: Sums) -> tuple[Ints, Floats]:
         area, layout = self.area[cluster], self.layout
-        rows, values = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+        rows, values = [np.array([self.rows + cluster])], [np.ones(1)]
         if layout.position[area, 0] >= 0:
             rows.append(layout.position[area])
             values.append(sums.power_kw[cluster])
@@ -223,35 +220,34 @@ class Master:
 
     def _load(self) -> None:
         """The portfolio's columns and rows, and a row per cluster: its weights sum to one."""
-        p, clusters = self.layout.programme, len(self.area)
-        self.cost = np.concatenate(p.cost) if p.cost else np.zeros(0)
-        self.lower = np.concatenate(p.lower) if p.lower else np.zeros(0)
-        self.upper = np.concatenate(p.upper) if p.upper else np.zeros(0)
+        program, ones = linear_program(self.layout.programme), np.ones(len(self.area))
+        self.cost = np.array(program.col_cost_)
+        self.lower, self.upper = np.array(program.col_lower_), np.array(program.col_upper_)
         self.free: tuple[Floats, Floats] = (self.lower.copy(), self.upper.copy())
-        self.row_lower = np.concatenate(p.row_lower) if p.row_lower else np.zeros(0)
-        self.row_upper = np.concatenate(p.row_upper) if p.row_upper else np.zeros(0)
-        rows, columns, values = (
-            np.concatenate([entry[n] for entry in p.entries]) if p.entries else np.zeros(0) for n in range(3)
-        )
-        order = np.lexsort((rows, columns))
-        self.entry_row, self.entry_column = rows[order].astype(np.int32), columns[order].astype(np.int32)
-        self.entry = values[order]
-        program = self._own_program()
-        ones = np.ones(clusters)
-        program.num_row_ += clusters
+        self.row_lower, self.row_upper = np.array(program.row_lower_), np.array(program.row_upper_)
+        matrix = program.a_matrix_
+        self.entry_row, self.entry = np.array(matrix.index_), np.array(matrix.value_)
+        self.entry_column = np.repeat(np.arange(len(self.cost)), np.diff(np.array(matrix.start_)))
+        program.num_row_ += len(ones)
         program.row_lower_ = np.concatenate((self.row_lower, ones))
         program.row_upper_ = np.concatenate((self.row_upper, ones))
         self.highs.passModel(program)
 
-    def _own_program(self) -> highspy.HighsLp:
-        """The portfolio's columns and rows alone."""
-        program = highspy.HighsLp()
-        program.num_col_, program.num_row_ = len(self.cost), self.rows
-        program.col_cost_, program.col_lower_, program.col_upper_ = self.cost, self.lower, self.upper
-        program.row_lower_, program.row_upper_ = self.row_lower, self.row_upper
-        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        starts = np.searchsorted(self.entry_column, np.arange(len(self.cost) + 1))
-        program.a_matrix_.start_ = starts.astype(np.int32)
-        program.a_matrix_.index_ = self.entry_row
-        program.a_matrix_.value_ = self.entry
-        return program
+
+def linear_program(programme: Programme) -> highspy.HighsLp:
+    """As HiGHS wants it."""
+    cost, lower, upper, row_lower, row_upper = (
+        np.concatenate((np.zeros(0), *side))
+        for side in (programme.cost, programme.lower, programme.upper, programme.row_lower, programme.row_upper)
+    )
+    none = np.zeros(0, dtype=np.int64)
+    row, column, value = (np.concatenate((none, *(entry[n] for entry in programme.entries))) for n in range(3))
+    order = np.lexsort((row, column))
+    program = highspy.HighsLp()
+    program.num_col_, program.num_row_ = programme.columns, programme.rows
+    program.col_cost_, program.col_lower_, program.col_upper_ = cost, lower, upper
+    program.row_lower_, program.row_upper_ = row_lower, row_upper
+    program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    program.a_matrix_.start_ = np.searchsorted(column[order], np.arange(len(cost) + 1)).astype(np.int32)
+    program.a_matrix_.index_, program.a_matrix_.value_ = row[order].astype(np.int32), value[order].astype(float)
+    return program

@@ -107,7 +107,7 @@ class Part:
         self.heated = np.flatnonzero((store.aux_max > 0).any(axis=1) | (store.spill_max > 0).any(axis=1))
         self.backs = np.flatnonzero(self.responder.offering.eligible.any(axis=0))
         self.kept: list[_Kept] = []
-        self.asked: list[Programmes] = []
+        self.given: list[Programmes] = []
 
     def answer(self, signal: Signal, gap: float | None = None) -> Sums:
         """Sums over each cluster of the answers to a signal, which are remembered.
@@ -118,12 +118,12 @@ class Part:
 
     def programmes(self) -> list[Programmes]:
         """Programmes of all PODs that answer."""
-        self.asked = self.responder.programmes()
-        return self.asked
+        self.given = self.responder.programmes()
+        return self.given
 
     def take(self, solutions: Sequence[Floats]) -> Sums:
         """Sums over each cluster of a solution of the last `programmes`, (pod, column) each, which is remembered."""
-        answer = self.responder.made_real(self.asked, solutions)
+        answer = self.responder.made_real(self.given, solutions)
         return self._remembered(replace(answer, backing=self._safe(answer.schedule, answer.backing)))
 
     def _remembered(self, answer: Answer) -> Sums:

@@ -1,0 +1,202 @@
+"""From first prices to a plan that can be sold and run: rounds, whole answers, offers in steps.
+
+What is done in which order, and why, is in docs/maths/coordination.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.compute import Team
+from podium.flex.exclusive import Limits
+from podium.flex.respond import Programmes, Signal
+from podium.market.coordination import Coordination, Round, Until, answered, go_on, refocus
+from podium.market.direct import Running, nearest_running, solve_direct
+from podium.market.master import Mixed, Sums
+from podium.market.members import Part
+from podium.market.selling import hold_nearest, hold_offers, hold_whole, lower_short
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+ROUNDS = 300
+#: Rounds after which few PODs go on from all their programmes at once.
+PATIENCE = 25
+#: Rounds once offers are held that are sold in steps.
+HELD_ROUNDS = 6
+#: ... and at which part of the gap they end.
+HELD_PART = 0.2
+#: At this many times the gap, offers that were rounded to the next are also rounded down.
+SELL_AGAIN = 1.5
+#: How often offers that were rounded up are tried before none of them may lack anything.
+LOWERED = 4
+#: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
+WHOLE_ROUNDS = 6
+WHOLE_GAP = 1e-4
+WHOLE_AT = (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A mix around what is held, and the answers that it takes."""
+
+    mixed: Mixed
+    answers: set[tuple[int, int]]
+
+
+@dataclass
+class Search:
+    """The way from prices to a plan that can be sold and run."""
+
+    state: Coordination
+    team: Team[Part]
+    told: Callable[[Round], None]
+    gap: float
+    deadline: float
+    """Of `perf_counter`."""
+    whole: Bools
+    """Clusters that take one answer as it is. Shape (cluster,)."""
+    limits: Limits
+    """Of PODs with integers."""
+    few: bool
+    """Whether all PODs fit into one programme."""
+    relaxed: Mixed | None = None
+    """The best mix before anything is held."""
+    running: list[Running] = field(default_factory=list)
+    """What devices that are on or off do, once it is chosen, for the PODs of each part."""
+
+    def converge(self) -> None:
+        """Rounds to the end; then devices that are on or off take one answer as it is."""
+        self._go_on(ROUNDS, PATIENCE)
+        self.relaxed = self.state.master.solve()
+        if self.whole.any():
+            self._choose_whole()
+            if not self.few:
+                self._go_on(WHOLE_ROUNDS, WHOLE_ROUNDS)
+
+    def sell(self) -> None:
+        """Offers in steps are held, and the rest goes on around them."""
+        if self.few and self.relaxed is not None:
+            self._sell_few(self.relaxed)
+        elif hold_offers(self.state.master, self.state.master.coupling):
+            refocus(self.state)
+            self._go_on(HELD_ROUNDS, HELD_ROUNDS)
+
+    def _go_on(self, rounds: int, patience: int) -> None:
+        """Rounds; where there are few PODs, after some of them from all programmes at once."""
+        until = Until(self.gap, rounds, self.deadline, patience, HELD_PART * self.gap)
+        go_on(self.state, partial(_ask, self.team), until, self.told, self._at_once if self.few else None)
+
+    def _at_once(self) -> None:
+        """All programmes as one: its duals are asked with next, and its solution is an answer."""
+        state, parts = self.state, self.team.ask(_programmes)
+        running = self.running or [{}] * len(parts)
+        found = solve_direct(state.master, parts, running, self.deadline - perf_counter())
+        if found is None:
+            return
+        asked = state.asked
+        state.master.add(asked, _joined(self.team.ask(partial(_take, solutions=found.solutions))))
+        state.asked += 1
+        state.dual = found.dual
+        if self.running:
+            self._hold_whole(lambda answer: answer[1] == asked)
+
+    def _choose_whole(self) -> None:
+        """Answers of clusters that are whole, at the prices around the best; one of each is held."""
+        state = self.state
+        left_out = len(state.master.answers)
+        last = state.centre if state.mixed is None else state.mixed.dual
+        for share in WHOLE_AT:
+            dual = (1.0 - share) * state.centre + share * last
+            answered(state, partial(_ask, self.team), dual, max(self.limits.mip_gap, WHOLE_GAP))
+        hold_whole(state.master, self.whole, left_out)
+
+    def _sell_few(self, mixed: Mixed) -> None:
+        """Offers next to those of a mix, and devices on or off to suit them; all else follows from programmes at once.
+
+        Offers that then lack something are lowered. Where much is lost, they are also rounded down.
+        """
+        state, master, coupling = self.state, self.state.master, self.state.master.coupling
+        raised = hold_nearest(master, coupling, mixed)
+        if not raised and not self.whole.any():
+            return
+        before = self._held()
+        if self.whole.any():
+            self._switch()
+        for _ in range(LOWERED):
+            self._around_held()
+            if not lower_short(master, coupling, master.solve(), raised):
+                break
+        self._unless_better(before)
+        before = self._held()
+        if raised and Round(0, -state.proven_eur, -before.mixed.cost_eur, 0.0).gap > SELL_AGAIN * self.gap:
+            master.free_offers()
+            hold_offers(master, coupling)
+            self._around_held()
+            self._unless_better(before)
+
+    def _around_held(self) -> None:
+        """Rounds around offers that are held, and around devices that are on or off."""
+        refocus(self.state)
+        patience = 0 if self.whole.any() else HELD_ROUNDS
+        self._go_on(patience + 1, patience)
+
+    def _held(self) -> _Held:
+        """What is held, and the best mix around it."""
+        master = self.state.master
+        mixed = master.solve()
+        return _Held(mixed, {master.answers[number] for number in np.flatnonzero(mixed.weights > 0).tolist()})
+
+    def _unless_better(self, before: _Held) -> None:
+        """Hold again what was held, where what is held now does not earn more."""
+        master = self.state.master
+        if master.solve().cost_eur < before.mixed.cost_eur:
+            return
+        for k, columns in enumerate(master.layout.offers):
+            for block, kw in enumerate(before.mixed.own[columns].tolist()):
+                master.fix_offers(k, block, kw)
+        self._hold_whole(lambda answer: answer in before.answers)
+
+    def _switch(self) -> None:
+        """Devices are on or off as next as can be to what all programmes as one would like."""
+        parts = self.team.ask(_programmes)
+        found = solve_direct(self.state.master, parts, [{}] * len(parts), self.deadline - perf_counter())
+        if found is not None:
+            self.running = nearest_running(parts, found, self.limits.time_limit_seconds)
+
+    def _hold_whole(self, held: Callable[[tuple[int, int]], bool]) -> None:
+        """Of whole clusters, hold the answers that are meant, and none of the others."""
+        master = self.state.master
+        of_whole = [number for number, (cluster, _) in enumerate(master.answers) if self.whole[cluster]]
+        master.hold_answers(of_whole, [float(held(master.answers[number])) for number in of_whole])
+
+
+def _answers(part: Part, signal: Signal, gap: float | None) -> Sums:
+    return part.answer(signal, gap)
+
+
+def _ask(team: Team[Part], signal: Signal, gap: float | None) -> Sums:
+    return _joined(team.ask(partial(_answers, signal=signal, gap=gap)))
+
+
+def _joined(found: Sequence[Sums]) -> Sums:
+    return Sums(
+        np.concatenate([sums.own_eur for sums in found]),
+        np.concatenate([sums.power_kw for sums in found]),
+        np.concatenate([sums.backing_kw for sums in found]),
+        sum(sums.least_eur for sums in found),
+    )
+
+
+def _programmes(part: Part) -> list[Programmes]:
+    return part.programmes()
+
+
+def _take(part: Part, solutions: Sequence[Sequence[Floats]]) -> Sums:
+    return part.take(solutions[part.brief.number])
