@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,8 @@ Bools = NDArray[np.bool_]
 ROUNDS = 300
 #: Rounds after which few PODs go on from all their programmes at once.
 PATIENCE = 25
+#: How closely these are solved, as a part of the gap.
+DIRECT_PART = 0.001
 #: Rounds once offers are held that are sold in steps.
 HELD_ROUNDS = 6
 #: ... and at which part of the gap they end.
@@ -97,7 +98,7 @@ class Search:
         """All programmes as one: its duals are asked with next, and its solution is an answer."""
         state, parts = self.state, self.team.ask(_programmes)
         running = self.running or [{}] * len(parts)
-        found = solve_direct(state.master, parts, running, self.deadline - perf_counter())
+        found = solve_direct(state.master, parts, running, DIRECT_PART * self.gap, self.deadline)
         if found is None:
             return
         asked = state.asked
@@ -166,7 +167,7 @@ class Search:
     def _switch(self) -> None:
         """Devices are on or off as next as can be to what all programmes as one would like."""
         parts = self.team.ask(_programmes)
-        found = solve_direct(self.state.master, parts, [{}] * len(parts), self.deadline - perf_counter())
+        found = solve_direct(self.state.master, parts, [{}] * len(parts), DIRECT_PART * self.gap, self.deadline)
         if found is not None:
             self.running = nearest_running(parts, found, self.limits.time_limit_seconds)
 
