@@ -230,7 +230,9 @@ def _composed(folder: Path, plants: str, given: dict[str, Any], profiles: Path |
 @app.command()
 def run(
     folder: FOLDER,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes, all cores by default; with `--dask tcp://`, waited for.")
+    ] = None,
     dask: Annotated[
         str | None,
         typer.Option(help="Run on a Dask cluster: tcp://HOST:PORT, or `local` to start one here.", metavar="ADDRESS"),
