@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from podium import Chp, Horizon, Pod, Portfolio
+from podium.compute import Team
 from podium.flex.respond import Programmes
 from podium.market.coordination import Round, answered, begin
 from podium.market.coupling import Coupling, Product
@@ -17,6 +19,7 @@ from podium.market.master import Master, Mixed
 from podium.market.members import Part
 from podium.market.plan import local_of
 from podium.market.prices import EnergyPrices
+from podium.market.search import Search
 from podium.market.selling import hold_nearest, lower_short
 from podium.market.task import task_of
 from podium.market.terms import Market
@@ -156,3 +159,21 @@ def test_an_engine_that_starts_in_part_pays_for_it_in_part() -> None:
 def _starts(programmes: Programmes) -> NDArray[np.bool_]:
     """Columns that cost what a start does."""
     return np.asarray(programmes.program.arrays.cost[0] == 0.97)
+
+
+def test_a_crumb_of_an_answer_is_not_held() -> None:
+    """Weights of 1 and 1e-13 in a cluster that is whole: one answer is held, or no mix could follow."""
+    study = study_of(drawn(0))
+    task = task_of(study, local_of(study, 1))
+    rows = np.arange(len(task.portfolio))
+    part = Part(task.brief(task.portfolio, rows, len(rows), strict=True))
+    state = begin(task.coupling, part.members.area, None)
+    for _ in range(2):
+        answered(state, part.answer, state.dual, None)
+    mixed = state.master.solve()
+    count = len(part.members.area)
+    crumbs = replace(mixed, weights=np.repeat([1.0, 1e-13], count))
+    state.master.solve = lambda: crumbs  # type: ignore[method-assign]
+    nobody: Team[Part] = None  # type: ignore[assignment]
+    search = Search(state, nobody, lambda _: None, 0.0, 0.0, part.members.whole, task.limits, few=True)
+    assert search._held().answers == {(cluster, 0) for cluster in range(count)}
