@@ -148,7 +148,7 @@ class Search:
         self._go_on(patience + 1, patience)
 
     def _held(self) -> _Held:
-        """What is held, and the best mix around it. Of a whole cluster one answer is held, whatever crumbs a solver leaves."""
+        """What is held, and the best mix around it. Of a whole cluster one answer is held, not a crumb beside it."""
         master = self.state.master
         mixed = master.solve()
         return _Held(mixed, {master.answers[number] for number in np.flatnonzero(mixed.weights > 0.5).tolist()})
