@@ -45,7 +45,7 @@ WHOLE_AT = (0.0, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class _Held:
-    """A mix around what is held, and the answers that it takes."""
+    """A mix around what is held, and the answers that it takes alone."""
 
     mixed: Mixed
     answers: set[tuple[int, int]]
@@ -149,10 +149,10 @@ class Search:
         self._go_on(patience + 1, patience)
 
     def _held(self) -> _Held:
-        """What is held, and the best mix around it."""
+        """What is held, and the best mix around it. Of a whole cluster one answer is held, not a crumb beside it."""
         master = self.state.master
         mixed = master.solve()
-        return _Held(mixed, {master.answers[number] for number in np.flatnonzero(mixed.weights > 0).tolist()})
+        return _Held(mixed, {master.answers[number] for number in np.flatnonzero(mixed.weights > 0.5).tolist()})
 
     def _unless_better(self, before: _Held) -> None:
         """Hold again what was held, where what is held now does not earn more."""
