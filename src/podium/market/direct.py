@@ -192,8 +192,8 @@ def _packed(meets: _Meets, parts: Parts, running: Sequence[Running]) -> list[_Pa
     packed = []
     for key, whose in alike.items():
         for first in range(0, len(whose), TOGETHER):
-            mine = whose[first : first + TOGETHER]
-            packed.append(_Packed(Block(_arrays(meets, parts, running, mine), *meeting_of[key]), mine))
+            some = whose[first : first + TOGETHER]
+            packed.append(_Packed(Block(_arrays(meets, parts, running, some), *meeting_of[key]), some))
     return packed
 
 

@@ -26,9 +26,9 @@ Bools = NDArray[np.bool_]
 
 ROUNDS = 300
 #: Rounds after which few PODs go on from all their programmes at once.
-PATIENCE = 25
+PATIENCE = 15
 #: How closely these are solved, as a part of the gap.
-DIRECT_PART = 0.001
+DIRECT_PART = 0.01
 #: Rounds once offers are held that are sold in steps.
 HELD_ROUNDS = 6
 #: ... and at which part of the gap they end.
