@@ -41,8 +41,8 @@ SAMPLE_ROUNDS = 60
 PART_PODS = 64
 #: Portfolios of at most so many PODs hold calls over all of their steps in every answer, larger ones only in mixes.
 STRICT_PODS = 256
-#: These fit into one programme up to so many devices times steps: beyond, it takes minutes and gigabytes.
-DIRECT_CELLS = 100_000
+#: All programmes are solved at once up to so many devices times steps: beyond, it takes many minutes and gigabytes.
+DIRECT_CELLS = 400_000
 #: How often a mix that devices back less than offered is mended, by how much more, and what is no lack, kW.
 MENDS = 5
 MEND_MORE = 1.2
@@ -124,9 +124,9 @@ def solve_coupled(
 
 
 def _few(task: Task) -> bool:
-    """Whether all PODs fit into one programme."""
+    """Whether all programmes can be solved at once."""
     devices = sum(len(table.ids) for table in task.portfolio.devices.values())
-    return len(task.portfolio) <= STRICT_PODS and devices * task.portfolio.horizon.steps <= DIRECT_CELLS
+    return devices * task.portfolio.horizon.steps <= DIRECT_CELLS
 
 
 def _wanted(state: Coordination, reach: Sequence[Floats]) -> list[Floats]:

@@ -66,7 +66,7 @@ class Search:
     limits: Limits
     """Of PODs with integers."""
     few: bool
-    """Whether all PODs fit into one programme."""
+    """Whether all programmes can be solved at once."""
     relaxed: Mixed | None = None
     """The best mix before anything is held."""
     running: list[Running] = field(default_factory=list)
