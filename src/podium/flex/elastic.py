@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,8 +14,9 @@ from podium.flex.kernel import SOLVED, Columns, Groups
 from podium.flex.piecewise import EXACT
 from podium.flex.reserve import room_of
 from podium.flex.respond import Signal
-from podium.flex.rungs import Programmed, asked_at_rungs
-from podium.flex.solve import structure
+from podium.flex.branches import Programmed
+from podium.flex.rungs import asked_at_rungs
+from podium.flex.solve import structure, vented
 from podium.flexstore import FlexStore, Floats
 from podium.portfolio import Meter
 
@@ -109,38 +111,78 @@ def elastic(
     PODs that the dynamic programme does not solve (docs/maths/bids.md) answer by programmes where `programmed` says
     what these need. Without it, and where they have no answer, they hold `planned_kw`, shape (pod, step).
     """
-    net = np.zeros((len(signal.energy), *ladder.change_eur_per_kwh.shape))
-    held = np.ones(len(bidders.area), dtype=bool)
-    priced, store = bidders.meter.plus(signal.energy[bidders.area]), bidders.store
+    store, pods, priced = bidders.store, len(bidders.area), bidders.meter.plus(signal.energy[bidders.area])
     rungs = Rungs(ladder.first, np.ascontiguousarray(ladder.change_eur_per_kwh), ladder.order())
-    columns = Columns(*(getattr(store, name) for name in Columns._fields))
-    for groups, sell in _groups(bidders, priced):
-        status = np.full(len(groups.price), -1, dtype=np.int64)
-        mine = np.zeros((len(status), *net.shape[1:]))
-        curve_groups(
-            columns, groups, np.ascontiguousarray(priced.buy), np.ascontiguousarray(sell), rungs, bidders.step_hours,
-            EXACT, mine, status,
-        )  # fmt: skip
-        lost = np.isin(groups.price, groups.price[status != SOLVED])
-        np.add.at(net, bidders.area[groups.price[~lost]], mine[~lost])
-        held[groups.price[~lost]] = False
-    if programmed is not None:
-        for pod in np.flatnonzero(held & bidders.answers).tolist():
-            answers = asked_at_rungs(store, priced, pod, rungs, bidders.step_hours, programmed)
-            if answers is not None:
-                net[bidders.area[pod]] += answers
-                held[pod] = False
-    np.add.at(net, bidders.area[held], ladder.mean(planned_kw[held])[:, :, None])
-    return Elastic(net, np.flatnonzero(held))
+    net, held = np.zeros((pods, *ladder.change_eur_per_kwh.shape)), ~bidders.answers
+    ways = _ways(bidders)
+    for groups, sell in _groups(store, priced, ways):
+        mine, lost = _by_kernel(store, groups, priced.buy, sell, rungs, bidders.step_hours)
+        np.add.at(net, groups.price, mine)
+        held[groups.price[lost]] = True
+    for members, meter in _programmes(store, priced, ways):
+        pod = int(store.pod[members[0]])
+        answers = None
+        if programmed is not None and not held[pod]:
+            answers = asked_at_rungs(store, members, meter, pod, rungs, bidders.step_hours, programmed)
+        held[pod] |= answers is None
+        net[pod] += 0.0 if answers is None else answers
+    net[held] = ladder.mean(planned_kw[held])[:, :, None]
+    of_area = np.zeros((len(signal.energy), *net.shape[1:]))
+    np.add.at(of_area, bidders.area, net)
+    return Elastic(of_area, np.flatnonzero(held))
 
 
-def _groups(bidders: Bidders, priced: Meter) -> list[tuple[Groups, Floats]]:
-    """PODs that the dynamic programme solves, and their selling prices: by one store, or device by device."""
-    store, found = bidders.store, list[tuple[Groups, Floats]]()
-    single, separable, _ = structure(store, bidders.meter)
-    one, several = single[bidders.answers[single]], separable[(bidders.answers & bidders.roomy)[separable]]
-    if len(one):
-        found.append((by_pod(store, one, priced.withdrawal_max, priced.injection_max), priced.sell))
-    if len(several):
-        found.append((by_device(store, np.flatnonzero(np.isin(store.pod, several))), priced.buy))
+@dataclass(frozen=True)
+class _Ways:
+    """Who answers how, of those that answer."""
+
+    single: Ints
+    """PODs of one store at most, by the dynamic programme."""
+    alone: Ints
+    """Devices by the dynamic programme, each alone."""
+    programmes: list[Ints]
+    """Devices by programmes: each alone where devices separate, else all of a POD."""
+    apart: Bools
+    """PODs whose devices separate: one price for buying and selling, a connection that holds all of them. (pod,)."""
+
+
+def _ways(bidders: Bidders) -> _Ways:
+    store, meter = bidders.store, bidders.meter
+    single = np.isin(np.arange(len(bidders.area)), structure(store, meter)[0])
+    apart = ~single & bidders.roomy & (meter.buy == meter.sell).all(axis=1) & (meter.peak_cost == 0)
+    mine = bidders.answers[store.pod]
+    programmed = store.memory | vented(store)
+    alone = np.flatnonzero(mine & apart[store.pod] & ~programmed)
+    programmes = [np.array([d]) for d in np.flatnonzero(mine & apart[store.pod] & programmed)]
+    programmes += [np.flatnonzero(store.pod == pod) for pod in np.flatnonzero(bidders.answers & ~single & ~apart)]
+    return _Ways(np.flatnonzero(single & bidders.answers), alone, programmes, apart)
+
+
+def _groups(store: FlexStore, priced: Meter, ways: _Ways) -> list[tuple[Groups, Floats]]:
+    """What the dynamic programme solves, and selling prices."""
+    found = list[tuple[Groups, Floats]]()
+    if len(ways.single):
+        found.append((by_pod(store, ways.single, priced.withdrawal_max, priced.injection_max), priced.sell))
+    if len(ways.alone):
+        found.append((by_device(store, ways.alone), priced.buy))
     return found
+
+
+def _by_kernel(
+    store: FlexStore, groups: Groups, buy: Floats, sell: Floats, rungs: Rungs, step_hours: float
+) -> tuple[Floats, Bools]:  # fmt: skip
+    """Mean net power of each group, kW (group, unit, rung), and those that have no schedule (group,)."""
+    columns = Columns(*(getattr(store, name) for name in Columns._fields))
+    status, net = np.full(len(groups.price), -1, dtype=np.int64), np.zeros((len(groups.price), *rungs.change.shape))
+    curve_groups(
+        columns, groups, np.ascontiguousarray(buy), np.ascontiguousarray(sell), rungs, step_hours, EXACT, net, status
+    )
+    return net, status != SOLVED
+
+
+def _programmes(store: FlexStore, priced: Meter, ways: _Ways) -> Iterator[tuple[Ints, Meter]]:
+    """Devices that a programme solves together, and the meter that they see."""
+    free = np.full(len(priced.withdrawal_max), np.inf)
+    unlimited = replace(priced, withdrawal_max=free, injection_max=free)
+    for members in ways.programmes:
+        yield members, unlimited if ways.apart[store.pod[members[0]]] else priced

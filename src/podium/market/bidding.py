@@ -16,7 +16,7 @@ from podium.flex.elastic import Bidders, Elastic, Ladder, elastic
 from podium.flex.exact import Schedule
 from podium.flex.exclusive import Limits
 from podium.flex.respond import Signal
-from podium.flex.rungs import Programmed
+from podium.flex.branches import Programmed
 from podium.flexstore import FlexStore
 from podium.market.bids import (
     KW_PER_MW,
@@ -161,7 +161,7 @@ def _answer(share: _Share, signal: Signal, ladder: Ladder) -> Elastic:
         return elastic(bidders, signal, ladder, share.planned_kw)
     if share.backing is not None:
         bidders = replace(bidders, answers=bidders.answers & ~_tied(store, share.backing, len(share.answers)))
-    return elastic(bidders, signal, ladder, share.planned_kw, Programmed(horizon.day, share.schedule.p, share.limits))
+    return elastic(bidders, signal, ladder, share.planned_kw, Programmed(horizon.day, share.limits))
 
 
 def _tied(store: FlexStore, backing: Backing, pods: int) -> Bools:

@@ -1,0 +1,215 @@
+"""The least cost of a POD at other prices of few steps, with its integers (docs/maths/bids.md).
+
+A branch is the POD's linear programme with some decisions taken: on or off, never charging or never discharging in a
+step. All branches together leave no schedule out. The least cost of a branch is concave in a price, so what is known of
+it at some prices bounds it between them, and it is solved only where it may hold something better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.errors import SolverError
+from podium.flex.exclusive import Limits, at_once, both_ways
+from podium.flex.highs import Solver
+from podium.flex.program import build
+from podium.flexstore import FlexStore, Floats
+from podium.portfolio import Meter
+
+Ints = NDArray[np.int64]
+
+#: Costs this close, relative above 1 EUR, are equal where nothing had to be decided.
+SAME = 1e-9
+#: A decision this close to 0 or 1 is taken.
+TAKEN = 1e-6
+
+
+@dataclass(frozen=True)
+class Programmed:
+    """What programmes need to know beside the devices."""
+
+    day: Ints
+    """Local day of each step. Shape (step,)."""
+    limits: Limits
+    """The time limit holds for all prices of a POD together."""
+
+
+class UnansweredError(Exception):
+    """A POD has no schedule within its limits, or its time limit came first."""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A part of a POD's schedules, and bounds of its least cost at prices of one unit."""
+
+    columns: Ints
+    """Columns that decisions hold."""
+    values: Floats
+    change: Floats
+    """Changes of the price for which there is a bound, rising, EUR/kWh."""
+    least: Floats
+    """What none of its schedules undercuts there, EUR."""
+    undecided: Floats | None = None
+    """The solution at the last change asked, where decisions are missing in it."""
+
+    @classmethod
+    def whole(cls) -> Branch:
+        """All schedules."""
+        return cls(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(1), np.full(1, -np.inf))
+
+    def lower(self, change: Floats, span: tuple[float, float]) -> Floats:
+        """What none of its schedules undercuts at these changes, EUR.
+
+        Chords between bounds; beyond them, as if the unit took its least or its greatest energy, `span`, kWh.
+        """
+        beyond = np.minimum(change - self.change[0], 0.0) * span[1] + np.maximum(change - self.change[-1], 0.0) * span[0]
+        return np.asarray(np.interp(change, self.change, self.least) + beyond)
+
+    def bounded(self, change: float, least: float, undecided: Floats | None) -> Branch:
+        """With the bound of a solution."""
+        place = int(np.searchsorted(self.change, change))
+        again = place < len(self.change) and self.change[place] == change
+        before = np.delete(self.change, place) if again else self.change
+        bounds = np.delete(self.least, place) if again else self.least
+        return replace(
+            self, change=np.insert(before, place, change), least=np.insert(bounds, place, least), undecided=undecided
+        )
+
+    def decided(self, column: int, value: float) -> Branch:
+        """The part of it in which a column is held."""
+        columns, values = np.append(self.columns, column), np.append(self.values, value)
+        return replace(self, columns=columns, values=values, undecided=None)
+
+
+class Branches:
+    """Some devices of a POD: their programme, the schedules that prices have brought so far, and what bounds others."""
+
+    def __init__(
+        self, store: FlexStore, members: Ints, priced: Meter, pod: int, first: Ints, step_hours: float,
+        known: Programmed,
+    ) -> None:  # fmt: skip
+        self.first, self.step_hours, self.limits = first, step_hours, known.limits
+        self.deadline = perf_counter() + known.limits.time_limit_seconds
+        pods = np.array([pod])
+        self.program = build(store, members[None, :], priced, pods, step_hours, known.day, exclusive=False)
+        self.whole = np.flatnonzero(self.program.arrays.integer)
+        self.solver = Solver(self.program.arrays.relaxed(), known.limits.time_limit_seconds, 0.0)
+        self.solver.load(0)
+        self.loaded, self.moved = Branch.whole(), np.zeros(0, dtype=np.int32)
+        self.cost, self.energy = np.zeros(0), np.zeros((0, len(first) - 1))
+        """Each schedule known: its cost at no change, EUR, and the energy of each unit, kWh (schedule, unit)."""
+        self.close = SAME
+        self.span = _span(store.take(members), priced, pod, first, step_hours)
+        self.expected = self.proven(0, 0.0, [Branch.whole()])
+        """Branches that prove the least cost at no change."""
+
+    def least(self, unit: int, change: Floats) -> Floats:
+        """Cost of the cheapest schedule known at each change of a unit's price, EUR."""
+        return np.asarray((self.cost[:, None] + self.energy[:, unit, None] * change).min(axis=0, initial=np.inf))
+
+    def within(self, eur: Floats) -> Floats:
+        """How far apart costs are equal, EUR."""
+        return np.where(np.isfinite(eur), self.close * (1.0 + abs(eur)), 0.0)
+
+    def lower(self, unit: int, change: Floats, branches: list[Branch]) -> Floats:
+        """What no schedule undercuts, by branch. Shape (branch, change)."""
+        return np.stack([branch.lower(change, self.span[unit]) for branch in branches])
+
+    def proven(self, unit: int, change: float, branches: list[Branch]) -> list[Branch]:
+        """Branches that prove the least cost at a change of a unit's price, whose schedule is then known.
+
+        Raises UnansweredError where there is none, or no time left.
+        """
+        branches, here = list(branches), np.array([change])
+        while branches:
+            bounds = self.lower(unit, here, branches)[:, 0]
+            place, upper = int(bounds.argmin()), self.least(unit, here)
+            if bounds[place] >= (upper - self.within(upper))[0]:
+                return branches
+            branch = branches[place]
+            if branch.undecided is not None and change in branch.change:
+                branches[place : place + 1] = self._decided(branch, branch.undecided)
+            else:
+                solved = self._solved(branch, unit, change)
+                branches[place : place + 1] = [] if solved is None else [solved]
+        raise UnansweredError
+
+    def _decided(self, branch: Branch, x: Floats) -> list[Branch]:
+        """Two branches instead of one: by what is neither on nor off most of all, else by what flows both ways most."""
+        self.close = max(self.close, self.limits.mip_gap)
+        off = abs(x[self.whole] - np.round(x[self.whole]))
+        if off.max(initial=0.0) > TAKEN:
+            column = int(self.whole[off.argmax()])
+            return [branch.decided(column, 0.0), branch.decided(column, 1.0)]
+        ways = np.concatenate([np.stack(pair) for pair in both_ways(self.program).values()], axis=1)
+        step = int(np.minimum(x[ways[0]], x[ways[1]]).argmax())
+        return [branch.decided(int(column), 0.0) for column in ways[:, step]]
+
+    def _solved(self, branch: Branch, unit: int, change: float) -> Branch | None:
+        """A branch with its bound at a change of a unit's price; None where it holds no schedule."""
+        strategy = self._load(branch)
+        self._price(unit, change)
+        self.solver.time_limit_seconds = self.deadline - perf_counter()
+        if self.solver.time_limit_seconds <= 0:
+            raise UnansweredError
+        self.solver.run(strategy)
+        status = self.solver.highs.getModelStatus()
+        if status != highspy.HighsModelStatus.kOptimal:
+            return self._unsolved(status)
+        x = np.array(self.solver.highs.getSolution().col_value)
+        net = self.step_hours * (x[self.program.grid[0]] - x[self.program.grid[1]])
+        energy, cost = np.add.reduceat(net, self.first[:-1]), float(self.program.arrays.cost[0] @ x)
+        possible = not self._missing(x)
+        if possible:
+            self.cost, self.energy = np.append(self.cost, cost), np.vstack((self.energy, energy))
+        return branch.bounded(change, cost + change * float(energy[unit]), None if possible else x)
+
+    def _unsolved(self, status: highspy.HighsModelStatus) -> None:
+        try:
+            found = self.solver.unsolved(status)
+        except SolverError as error:
+            raise UnansweredError from error
+        if not found.infeasible:
+            raise UnansweredError
+
+    def _missing(self, x: Floats) -> bool:
+        """Whether decisions are missing in a solution."""
+        part = abs(x[self.whole] - np.round(x[self.whole])) > TAKEN
+        return bool(part.any()) or at_once(self.program, x)
+
+    def _load(self, branch: Branch) -> str:
+        """Hold what the branch decides; returns the simplex to go on with."""
+        last = self.loaded
+        if np.array_equal(last.columns, branch.columns) and np.array_equal(last.values, branch.values):
+            return "primal"
+        bounds = self.program.arrays.lower[0].copy(), self.program.arrays.upper[0].copy()
+        for bound in bounds:
+            bound[branch.columns] = branch.values
+        columns = np.union1d(last.columns, branch.columns).astype(np.int32)
+        self.solver.highs.changeColsBounds(len(columns), columns, bounds[0][columns], bounds[1][columns])
+        self.loaded = branch
+        return "dual"
+
+    def _price(self, unit: int, change: float) -> None:
+        """Change the price of a unit, and of no other."""
+        steps = slice(self.first[unit], self.first[unit + 1])
+        sides = [grid[steps] for grid in self.program.grid]
+        columns = np.union1d(self.moved, np.concatenate(sides)).astype(np.int32)
+        cost = self.program.arrays.cost[0].copy()
+        for side, sign in zip(sides, (1.0, -1.0), strict=True):
+            cost[side] += sign * self.step_hours * change
+        self.solver.highs.changeColsCost(len(columns), columns, cost[columns])
+        self.moved = np.concatenate(sides)
+
+
+def _span(part: FlexStore, priced: Meter, pod: int, first: Ints, step_hours: float) -> list[tuple[float, float]]:
+    """Least and greatest energy that the devices' powers and the connection leave each unit, kWh."""
+    low = np.maximum(part.full("p_min").sum(axis=0), -priced.injection_max[pod])
+    high = np.minimum(part.full("p_max").sum(axis=0), priced.withdrawal_max[pod])
+    sums = (step_hours * np.add.reduceat(side, first[:-1]) for side in (low, high))
+    return list(zip(*(side.tolist() for side in sums), strict=True))
