@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from podium.errors import SolverError
 from podium.flex.exclusive import Limits, at_once, both_ways
 from podium.flex.highs import Solver
-from podium.flex.program import build
+from podium.flex.program import DeviceColumns, Model, PodProgram, build
 from podium.flexstore import FlexStore, Floats
 from podium.portfolio import Meter
 
@@ -37,6 +37,17 @@ class Programmed:
     """Local day of each step. Shape (step,)."""
     limits: Limits
     """The time limit holds for all prices of a POD together."""
+    withdrawal_max_kw: Floats
+    """What the connections leave in each step. Shape (pod, step)."""
+    injection_max_kw: Floats
+    discharge_day_max: Floats
+    """Greatest energy injected per local day, kWh; inf where free. Shape (device, day)."""
+
+    @property
+    def free(self) -> Programmed:
+        """The same without connections."""
+        nothing = np.full_like(self.withdrawal_max_kw, np.inf)
+        return replace(self, withdrawal_max_kw=nothing, injection_max_kw=nothing)
 
 
 class UnansweredError(Exception):
@@ -67,8 +78,8 @@ class Branch:
 
         Chords between bounds; beyond them, as if the unit took its least or its greatest energy, `span`, kWh.
         """
-        beyond = np.minimum(change - self.change[0], 0.0) * span[1] + np.maximum(change - self.change[-1], 0.0) * span[0]
-        return np.asarray(np.interp(change, self.change, self.least) + beyond)
+        before, behind = np.minimum(change - self.change[0], 0.0), np.maximum(change - self.change[-1], 0.0)
+        return np.asarray(np.interp(change, self.change, self.least) + before * span[1] + behind * span[0])
 
     def bounded(self, change: float, least: float, undecided: Floats | None) -> Branch:
         """With the bound of a solution."""
@@ -95,8 +106,7 @@ class Branches:
     ) -> None:  # fmt: skip
         self.first, self.step_hours, self.limits = first, step_hours, known.limits
         self.deadline = perf_counter() + known.limits.time_limit_seconds
-        pods = np.array([pod])
-        self.program = build(store, members[None, :], priced, pods, step_hours, known.day, exclusive=False)
+        self.program = _programme(store, members, priced, pod, step_hours, known)
         self.whole = np.flatnonzero(self.program.arrays.integer)
         self.solver = Solver(self.program.arrays.relaxed(), known.limits.time_limit_seconds, 0.0)
         self.solver.load(0)
@@ -104,7 +114,7 @@ class Branches:
         self.cost, self.energy = np.zeros(0), np.zeros((0, len(first) - 1))
         """Each schedule known: its cost at no change, EUR, and the energy of each unit, kWh (schedule, unit)."""
         self.close = SAME
-        self.span = _span(store.take(members), priced, pod, first, step_hours)
+        self.span = _span(store.take(members), known, pod, first, step_hours)
         self.expected = self.proven(0, 0.0, [Branch.whole()])
         """Branches that prove the least cost at no change."""
 
@@ -160,7 +170,8 @@ class Branches:
         self.solver.run(strategy)
         status = self.solver.highs.getModelStatus()
         if status != highspy.HighsModelStatus.kOptimal:
-            return self._unsolved(status)
+            self._ensure_empty(status)
+            return None
         x = np.array(self.solver.highs.getSolution().col_value)
         net = self.step_hours * (x[self.program.grid[0]] - x[self.program.grid[1]])
         energy, cost = np.add.reduceat(net, self.first[:-1]), float(self.program.arrays.cost[0] @ x)
@@ -169,7 +180,7 @@ class Branches:
             self.cost, self.energy = np.append(self.cost, cost), np.vstack((self.energy, energy))
         return branch.bounded(change, cost + change * float(energy[unit]), None if possible else x)
 
-    def _unsolved(self, status: highspy.HighsModelStatus) -> None:
+    def _ensure_empty(self, status: highspy.HighsModelStatus) -> None:
         try:
             found = self.solver.unsolved(status)
         except SolverError as error:
@@ -207,9 +218,30 @@ class Branches:
         self.moved = np.concatenate(sides)
 
 
-def _span(part: FlexStore, priced: Meter, pod: int, first: Ints, step_hours: float) -> list[tuple[float, float]]:
+def _programme(
+    store: FlexStore, members: Ints, priced: Meter, pod: int, step_hours: float, known: Programmed
+) -> PodProgram:  # fmt: skip
+    """The programme within what connections and days leave."""
+
+    def cycles(model: Model, devices: list[DeviceColumns], _grid: tuple[Ints, Ints]) -> None:
+        for device, most in zip(devices, known.discharge_day_max[members], strict=True):
+            if device.minus is not None and np.isfinite(most).all():
+                rows = model.rows(len(most), -np.inf, most)
+                model.add(rows[known.day], device.minus, step_hours)
+
+    pods = np.array([pod])
+    program = build(store, members[None, :], priced, pods, step_hours, known.day, exclusive=False, more=cycles)
+    lower, upper = program.arrays.lower.copy(), program.arrays.upper.copy()
+    for side, other, most in zip(
+        program.grid, program.grid[::-1], (known.withdrawal_max_kw[pod], known.injection_max_kw[pod]), strict=True
+    ):
+        upper[0, side], lower[0, other] = np.maximum(most, 0.0), np.maximum(-most, 0.0)
+    return replace(program, arrays=replace(program.arrays, lower=lower, upper=upper))
+
+
+def _span(part: FlexStore, known: Programmed, pod: int, first: Ints, step_hours: float) -> list[tuple[float, float]]:
     """Least and greatest energy that the devices' powers and the connection leave each unit, kWh."""
-    low = np.maximum(part.full("p_min").sum(axis=0), -priced.injection_max[pod])
-    high = np.minimum(part.full("p_max").sum(axis=0), priced.withdrawal_max[pod])
+    low = np.maximum(part.full("p_min").sum(axis=0), -known.injection_max_kw[pod])
+    high = np.minimum(part.full("p_max").sum(axis=0), known.withdrawal_max_kw[pod])
     sums = (step_hours * np.add.reduceat(side, first[:-1]) for side in (low, high))
     return list(zip(*(side.tolist() for side in sums), strict=True))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.flex.branches import Programmed
 from podium.flex.curve import Rungs, curve_groups
 from podium.flex.exact import by_device, by_pod
 from podium.flex.kernel import SOLVED, Columns, Groups
 from podium.flex.piecewise import EXACT
-from podium.flex.reserve import room_of
+from podium.flex.reserve import CRUMB, room_of
 from podium.flex.respond import Signal
-from podium.flex.branches import Programmed
 from podium.flex.rungs import asked_at_rungs
 from podium.flex.solve import structure, vented
 from podium.flexstore import FlexStore, Floats
@@ -114,16 +113,16 @@ def elastic(
     store, pods, priced = bidders.store, len(bidders.area), bidders.meter.plus(signal.energy[bidders.area])
     rungs = Rungs(ladder.first, np.ascontiguousarray(ladder.change_eur_per_kwh), ladder.order())
     net, held = np.zeros((pods, *ladder.change_eur_per_kwh.shape)), ~bidders.answers
-    ways = _ways(bidders)
+    ways = _ways(bidders, programmed)
     for groups, sell in _groups(store, priced, ways):
         mine, lost = _by_kernel(store, groups, priced.buy, sell, rungs, bidders.step_hours)
         np.add.at(net, groups.price, mine)
         held[groups.price[lost]] = True
-    for members, meter in _programmes(store, priced, ways):
-        pod = int(store.pod[members[0]])
-        answers = None
+    for members in ways.programmes:
+        pod, answers = int(store.pod[members[0]]), None
         if programmed is not None and not held[pod]:
-            answers = asked_at_rungs(store, members, meter, pod, rungs, bidders.step_hours, programmed)
+            known = programmed.free if ways.apart[pod] else programmed
+            answers = asked_at_rungs(store, members, priced, pod, rungs, bidders.step_hours, known)
         held[pod] |= answers is None
         net[pod] += 0.0 if answers is None else answers
     net[held] = ladder.mean(planned_kw[held])[:, :, None]
@@ -146,14 +145,18 @@ class _Ways:
     """PODs whose devices separate: one price for buying and selling, a connection that holds all of them. (pod,)."""
 
 
-def _ways(bidders: Bidders) -> _Ways:
+def _ways(bidders: Bidders, programmed: Programmed | None) -> _Ways:
+    """By structure; what a connection leaves from step to step, only programmes know."""
     store, meter = bidders.store, bidders.meter
     single = np.isin(np.arange(len(bidders.area)), structure(store, meter)[0])
+    if programmed is not None:
+        single &= ~(programmed.withdrawal_max_kw > meter.withdrawal_max[:, None] + CRUMB).any(axis=1)
+        single &= ~(programmed.injection_max_kw > meter.injection_max[:, None] + CRUMB).any(axis=1)
     apart = ~single & bidders.roomy & (meter.buy == meter.sell).all(axis=1) & (meter.peak_cost == 0)
     mine = bidders.answers[store.pod]
-    programmed = store.memory | vented(store)
-    alone = np.flatnonzero(mine & apart[store.pod] & ~programmed)
-    programmes = [np.array([d]) for d in np.flatnonzero(mine & apart[store.pod] & programmed)]
+    needs = store.memory | vented(store)
+    alone = np.flatnonzero(mine & apart[store.pod] & ~needs)
+    programmes = [np.array([d]) for d in np.flatnonzero(mine & apart[store.pod] & needs)]
     programmes += [np.flatnonzero(store.pod == pod) for pod in np.flatnonzero(bidders.answers & ~single & ~apart)]
     return _Ways(np.flatnonzero(single & bidders.answers), alone, programmes, apart)
 
@@ -178,11 +181,3 @@ def _by_kernel(
         columns, groups, np.ascontiguousarray(buy), np.ascontiguousarray(sell), rungs, step_hours, EXACT, net, status
     )
     return net, status != SOLVED
-
-
-def _programmes(store: FlexStore, priced: Meter, ways: _Ways) -> Iterator[tuple[Ints, Meter]]:
-    """Devices that a programme solves together, and the meter that they see."""
-    free = np.full(len(priced.withdrawal_max), np.inf)
-    unlimited = replace(priced, withdrawal_max=free, injection_max=free)
-    for members in ways.programmes:
-        yield members, unlimited if ways.apart[store.pod[members[0]]] else priced
