@@ -162,11 +162,11 @@ def test_programmes_answer_by_slopes_of_the_least_cost(chunk: int) -> None:
 def test_on_or_off_answers_by_slopes_of_the_least_cost(chunk: int) -> None:
     """Engines, heat pumps and chargers that are on or off, beside other stores, at prices of both signs.
 
-    Least costs are those of the independent formulation, a mixed-integer programme at each rung. No rung costs more than
-    along the slope of any other: so each quantity is one of the exact answers.
+    Least costs are those of the independent formulation, a mixed-integer programme at each rung. No rung costs more
+    than along the slope of any other: so each quantity is one of the exact answers.
     """
     switched = 0
-    for seed in range(10 * chunk, 10 * chunk + 10):
+    for seed in range(80 * chunk, 80 * chunk + 80):
         case = random_case(seed, 1 + seed % 2, steps_max=9, on_off=True, coupled=seed % 3 == 0)
         if not case.store.on_off.any() or case.store.steps > 12:
             continue
@@ -185,7 +185,7 @@ def test_on_or_off_answers_by_slopes_of_the_least_cost(chunk: int) -> None:
             for rung, cost in enumerate(costs):
                 along = cost + (change - change[rung]) * hours * found.net_kw[0, unit, rung]
                 assert (costs <= along + 1e-5 * np.maximum(1.0, abs(np.array(costs)))).all(), (seed, unit, rung)
-    assert switched >= 2
+    assert switched >= 5
 
 
 def independent_eur(case: Case, energy: Floats, ladder: Ladder, unit: int, rung: int) -> float:
@@ -199,8 +199,8 @@ def independent_eur(case: Case, energy: Floats, ladder: Ladder, unit: int, rung:
 def test_an_engine_starts_and_stops_as_the_price_wants() -> None:
     """An engine of 50 to 100 kW that earns 0.05 EUR/kWh for four hours, 1 EUR per start, two hours on at least.
 
-    At 0.15 EUR less it loses 0.10 a kWh: it is off in that hour. At 0.08 less it loses 0.03, 1.5 EUR at its least. To be
-    off in the first or the last hour costs nothing; in the third hour a second start, 1 EUR, and the last hour is cut
+    At 0.2 EUR less it loses 0.15 a kWh: it is off in that hour. At 0.08 less it loses 0.03, 1.5 EUR at its least. To
+    be off in the first or the last hour costs nothing; in the third a second start, 1 EUR, as the last hour may be cut
     short by the end; in the second the first hour, 5 EUR, since it cannot run for one. At 0.04 less it earns yet.
     """
     horizon = Horizon(Horizon.days("2018-07-17", 1, 60, "Europe/Rome").start, 60, 4, "Europe/Rome")

@@ -8,6 +8,7 @@ it at some prices bounds it between them, and it is solved only where it may hol
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 import highspy
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podium.errors import SolverError
-from podium.flex.exclusive import Limits, at_once, both_ways
+from podium.flex.exclusive import Limits, at_once, both_ways, one_direction
 from podium.flex.highs import Solver
 from podium.flex.program import DeviceColumns, Model, PodProgram, build
 from podium.flexstore import FlexStore, Floats
@@ -27,6 +28,8 @@ Ints = NDArray[np.int64]
 SAME = 1e-9
 #: A decision this close to 0 or 1 is taken.
 TAKEN = 1e-6
+#: With more branches than this a price is left to branch and bound.
+BRANCHES_MAX = 40
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,12 @@ class Branch:
     def bounded(self, change: float, least: float, undecided: Floats | None) -> Branch:
         """With the bound of a solution."""
         place = int(np.searchsorted(self.change, change))
-        again = place < len(self.change) and self.change[place] == change
-        before = np.delete(self.change, place) if again else self.change
-        bounds = np.delete(self.least, place) if again else self.least
-        return replace(
-            self, change=np.insert(before, place, change), least=np.insert(bounds, place, least), undecided=undecided
-        )
+        before, bounds = self.change, self.least
+        if place < len(before) and before[place] == change:
+            least = max(least, float(bounds[place]))
+            before, bounds = np.delete(before, place), np.delete(bounds, place)
+        before, bounds = np.insert(before, place, change), np.insert(bounds, place, least)
+        return replace(self, change=before, least=bounds, undecided=undecided)
 
     def decided(self, column: int, value: float) -> Branch:
         """The part of it in which a column is held."""
@@ -106,7 +109,9 @@ class Branches:
     ) -> None:  # fmt: skip
         self.first, self.step_hours, self.limits = first, step_hours, known.limits
         self.deadline = perf_counter() + known.limits.time_limit_seconds
-        self.program = _programme(store, members, priced, pod, step_hours, known)
+        self.store, self.priced, self.pod = store, priced, pod
+        self.programme = partial(_programme, store, members, priced, pod, step_hours, known)
+        self.program = self.programme(exclusive=False)
         self.whole = np.flatnonzero(self.program.arrays.integer)
         self.solver = Solver(self.program.arrays.relaxed(), known.limits.time_limit_seconds, 0.0)
         self.solver.load(0)
@@ -141,6 +146,8 @@ class Branches:
             place, upper = int(bounds.argmin()), self.least(unit, here)
             if bounds[place] >= (upper - self.within(upper))[0]:
                 return branches
+            if len(branches) > BRANCHES_MAX:
+                return self._by_search(unit, change, branches)
             branch = branches[place]
             if branch.undecided is not None and change in branch.change:
                 branches[place : place + 1] = self._decided(branch, branch.undecided)
@@ -164,21 +171,48 @@ class Branches:
         """A branch with its bound at a change of a unit's price; None where it holds no schedule."""
         strategy = self._load(branch)
         self._price(unit, change)
-        self.solver.time_limit_seconds = self.deadline - perf_counter()
-        if self.solver.time_limit_seconds <= 0:
-            raise UnansweredError
+        self.solver.time_limit_seconds = self._seconds_left()
         self.solver.run(strategy)
         status = self.solver.highs.getModelStatus()
         if status != highspy.HighsModelStatus.kOptimal:
             self._ensure_empty(status)
             return None
         x = np.array(self.solver.highs.getSolution().col_value)
-        net = self.step_hours * (x[self.program.grid[0]] - x[self.program.grid[1]])
-        energy, cost = np.add.reduceat(net, self.first[:-1]), float(self.program.arrays.cost[0] @ x)
         possible = not self._missing(x)
-        if possible:
+        eur = self._paid(self.program, x, unit, change, kept=possible)
+        return branch.bounded(change, eur, None if possible else x)
+
+    def _paid(self, program: PodProgram, x: Floats, unit: int, change: float, *, kept: bool) -> float:
+        """Cost of a solution at a change of a unit's price, EUR; where it is `kept`, it is a schedule known."""
+        net = self.step_hours * (x[program.grid[0]] - x[program.grid[1]])
+        energy, cost = np.add.reduceat(net, self.first[:-1]), float(program.arrays.cost[0] @ x)
+        if kept:
             self.cost, self.energy = np.append(self.cost, cost), np.vstack((self.energy, energy))
-        return branch.bounded(change, cost + change * float(energy[unit]), None if possible else x)
+        return cost + change * float(energy[unit])
+
+    def _by_search(self, unit: int, change: float, branches: list[Branch]) -> list[Branch]:
+        """One branch instead of many, bounded where they are, and here by a mixed-integer programme."""
+        program = self.programme(exclusive=True)
+        columns, prices = self._prices(program, unit, change)
+        cost, moved = program.arrays.cost.copy(), np.zeros(self.priced.buy.shape)
+        cost[0, columns] = prices
+        moved[:, self.first[unit] : self.first[unit + 1]] = change
+        priced = replace(program, arrays=replace(program.arrays, cost=cost))
+        left = replace(self.limits, time_limit_seconds=self._seconds_left())
+        found = one_direction(self.store, priced, self.priced.plus(moved), self.pod, self.step_hours, left)
+        if found.x is None or found.time_limit:
+            raise UnansweredError
+        eur = self._paid(program, found.x, unit, change, kept=True)
+        self.close = max(self.close, (eur - found.bound) / (1.0 + abs(eur)))
+        known = np.unique(np.concatenate([branch.change for branch in branches]))
+        all_of_them = replace(Branch.whole(), change=known, least=self.lower(unit, known, branches).min(axis=0))
+        return [all_of_them.bounded(change, found.bound, None)]
+
+    def _seconds_left(self) -> float:
+        left = self.deadline - perf_counter()
+        if left <= 0:
+            raise UnansweredError
+        return left
 
     def _ensure_empty(self, status: highspy.HighsModelStatus) -> None:
         try:
@@ -208,18 +242,21 @@ class Branches:
 
     def _price(self, unit: int, change: float) -> None:
         """Change the price of a unit, and of no other."""
+        highs, back = self.solver.highs, self.moved
+        highs.changeColsCost(len(back), back, self.program.arrays.cost[0, back])
+        self.moved, prices = self._prices(self.program, unit, change)
+        highs.changeColsCost(len(self.moved), self.moved, prices)
+
+    def _prices(self, program: PodProgram, unit: int, change: float) -> tuple[NDArray[np.int32], Floats]:
+        """Columns of a programme's grid in a unit, and what they cost at a change of its price."""
         steps = slice(self.first[unit], self.first[unit + 1])
-        sides = [grid[steps] for grid in self.program.grid]
-        columns = np.union1d(self.moved, np.concatenate(sides)).astype(np.int32)
-        cost = self.program.arrays.cost[0].copy()
-        for side, sign in zip(sides, (1.0, -1.0), strict=True):
-            cost[side] += sign * self.step_hours * change
-        self.solver.highs.changeColsCost(len(columns), columns, cost[columns])
-        self.moved = np.concatenate(sides)
+        columns = np.concatenate([grid[steps] for grid in program.grid]).astype(np.int32)
+        signs = np.repeat([1.0, -1.0], len(columns) // 2)
+        return columns, program.arrays.cost[0, columns] + signs * self.step_hours * change
 
 
 def _programme(
-    store: FlexStore, members: Ints, priced: Meter, pod: int, step_hours: float, known: Programmed
+    store: FlexStore, members: Ints, priced: Meter, pod: int, step_hours: float, known: Programmed, *, exclusive: bool
 ) -> PodProgram:  # fmt: skip
     """The programme within what connections and days leave."""
 
@@ -230,7 +267,7 @@ def _programme(
                 model.add(rows[known.day], device.minus, step_hours)
 
     pods = np.array([pod])
-    program = build(store, members[None, :], priced, pods, step_hours, known.day, exclusive=False, more=cycles)
+    program = build(store, members[None, :], priced, pods, step_hours, known.day, exclusive=exclusive, more=cycles)
     lower, upper = program.arrays.lower.copy(), program.arrays.upper.copy()
     for side, other, most in zip(
         program.grid, program.grid[::-1], (known.withdrawal_max_kw[pod], known.injection_max_kw[pod]), strict=True
