@@ -116,16 +116,23 @@ class Branches:
         self.solver = Solver(self.program.arrays.relaxed(), known.limits.time_limit_seconds, 0.0)
         self.solver.load(0)
         self.loaded, self.moved = Branch.whole(), np.zeros(0, dtype=np.int32)
-        self.cost, self.energy = np.zeros(0), np.zeros((0, len(first) - 1))
-        """Each schedule known: its cost at no change, EUR, and the energy of each unit, kWh (schedule, unit)."""
+        self.schedules: list[tuple[float, Floats]] = []
+        """Those known: the cost at no change, EUR, and the energy of each unit, kWh (unit,)."""
+        self.lines = np.zeros((2, 0))
+        """Cost at no change, EUR, and energy, kWh, of schedules that may be least in the unit asked. Shape (2, line)."""
         self.close = SAME
         self.span = _span(store.take(members), known, pod, first, step_hours)
         self.expected = self.proven(0, 0.0, [Branch.whole()])
         """Branches that prove the least cost at no change."""
 
-    def least(self, unit: int, change: Floats) -> Floats:
-        """Cost of the cheapest schedule known at each change of a unit's price, EUR."""
-        return np.asarray((self.cost[:, None] + self.energy[:, unit, None] * change).min(axis=0, initial=np.inf))
+    def turn_to(self, unit: int, changes: Floats) -> None:
+        """Look at one unit: of all schedules known, keep those as lines that are least at one of these changes."""
+        lines = np.array([(cost, energy[unit]) for cost, energy in self.schedules]).T
+        self.lines = lines[:, np.unique((lines[0, :, None] + lines[1, :, None] * changes).argmin(axis=0))]
+
+    def least(self, change: Floats) -> Floats:
+        """Cost of the line that is least at each change of the unit's price, EUR."""
+        return np.asarray((self.lines[0, :, None] + self.lines[1, :, None] * change).min(axis=0, initial=np.inf))
 
     def within(self, eur: Floats) -> Floats:
         """How far apart costs are equal, EUR."""
@@ -143,7 +150,7 @@ class Branches:
         branches, here = list(branches), np.array([change])
         while branches:
             bounds = self.lower(unit, here, branches)[:, 0]
-            place, upper = int(bounds.argmin()), self.least(unit, here)
+            place, upper = int(bounds.argmin()), self.least(here)
             if bounds[place] >= (upper - self.within(upper))[0]:
                 return branches
             if len(branches) > BRANCHES_MAX:
@@ -187,7 +194,8 @@ class Branches:
         net = self.step_hours * (x[program.grid[0]] - x[program.grid[1]])
         energy, cost = np.add.reduceat(net, self.first[:-1]), float(program.arrays.cost[0] @ x)
         if kept:
-            self.cost, self.energy = np.append(self.cost, cost), np.vstack((self.energy, energy))
+            self.schedules.append((cost, energy))
+            self.lines = np.column_stack((self.lines, (cost, energy[unit])))
         return cost + change * float(energy[unit])
 
     def _by_search(self, unit: int, change: float, branches: list[Branch]) -> list[Branch]:

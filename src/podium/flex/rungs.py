@@ -39,11 +39,12 @@ def _unit(known: Branches, unit: int, changes: Floats) -> Floats:
     Asked where the bounds are furthest apart: mostly where two lines cross, since there one solution proves both.
     """
     branches = known.expected
+    known.turn_to(unit, changes)
     while True:
-        cost, energy = known.cost, known.energy[:, unit]
+        cost, energy = known.lines
         best = (cost[:, None] + energy[:, None] * changes).argmin(axis=0)
         points = np.concatenate((changes, _crossings(cost[best], energy[best], changes)))
-        upper = known.least(unit, points)
+        upper = known.least(points)
         apart = upper - known.lower(unit, points, branches).min(axis=0) - known.within(upper)
         open_rungs = apart[: len(changes)] > 0
         if not open_rungs.any():
