@@ -52,6 +52,11 @@ class Programmed:
         nothing = np.full_like(self.withdrawal_max_kw, np.inf)
         return replace(self, withdrawal_max_kw=nothing, injection_max_kw=nothing)
 
+    def after(self, seconds: float) -> Programmed:
+        """The same with so much less time."""
+        left = self.limits.time_limit_seconds - seconds
+        return replace(self, limits=replace(self.limits, time_limit_seconds=left))
+
 
 class UnansweredError(Exception):
     """A POD has no schedule within its limits, or its time limit came first."""
@@ -119,7 +124,7 @@ class Branches:
         self.schedules: list[tuple[float, Floats]] = []
         """Those known: the cost at no change, EUR, and the energy of each unit, kWh (unit,)."""
         self.lines = np.zeros((2, 0))
-        """Cost at no change, EUR, and energy, kWh, of schedules that may be least in the unit asked. Shape (2, line)."""
+        """Cost at no change, EUR, and energy of the unit, kWh, of schedules that may be least. Shape (2, line)."""
         self.close = SAME
         self.span = _span(store.take(members), known, pod, first, step_hours)
         self.expected = self.proven(0, 0.0, [Branch.whole()])
@@ -277,10 +282,13 @@ def _programme(
     pods = np.array([pod])
     program = build(store, members[None, :], priced, pods, step_hours, known.day, exclusive=exclusive, more=cycles)
     lower, upper = program.arrays.lower.copy(), program.arrays.upper.copy()
-    for side, other, most in zip(
-        program.grid, program.grid[::-1], (known.withdrawal_max_kw[pod], known.injection_max_kw[pod]), strict=True
-    ):
-        upper[0, side], lower[0, other] = np.maximum(most, 0.0), np.maximum(-most, 0.0)
+    part, (withdrawal, injection) = store.take(members), program.grid
+    sides = (
+        (withdrawal, injection, known.withdrawal_max_kw[pod], part.full("p_max").sum(axis=0)),
+        (injection, withdrawal, known.injection_max_kw[pod], -part.full("p_min").sum(axis=0)),
+    )
+    for side, other, most, power in sides:
+        upper[0, side], lower[0, other] = np.maximum(np.minimum(most, power), 0.0), np.maximum(-most, 0.0)
     return replace(program, arrays=replace(program.arrays, lower=lower, upper=upper))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,13 +119,10 @@ def elastic(
         mine, lost = _by_kernel(store, groups, priced.buy, sell, rungs, bidders.step_hours)
         np.add.at(net, groups.price, mine)
         held[groups.price[lost]] = True
-    for members in ways.programmes:
-        pod, answers = int(store.pod[members[0]]), None
-        if programmed is not None and not held[pod]:
-            known = programmed.free if ways.apart[pod] else programmed
-            answers = asked_at_rungs(store, members, priced, pod, rungs, bidders.step_hours, known)
-        held[pod] |= answers is None
-        net[pod] += 0.0 if answers is None else answers
+    if programmed is None:
+        held[[store.pod[members[0]] for members in ways.programmes]] = True
+    else:
+        _by_programmes(bidders, priced, rungs, programmed, ways, net, held)
     net[held] = ladder.mean(planned_kw[held])[:, :, None]
     of_area = np.zeros((len(signal.energy), *net.shape[1:]))
     np.add.at(of_area, bidders.area, net)
@@ -169,6 +167,22 @@ def _groups(store: FlexStore, priced: Meter, ways: _Ways) -> list[tuple[Groups, 
     if len(ways.alone):
         found.append((by_device(store, ways.alone), priced.buy))
     return found
+
+
+def _by_programmes(
+    bidders: Bidders, priced: Meter, rungs: Rungs, programmed: Programmed, ways: _Ways, net: Floats, held: Bools
+) -> None:  # fmt: skip
+    """Add answers to `net` (pod, unit, rung), and say in `held` who has none. The time limit is that of a POD."""
+    store, spent, without = bidders.store, np.zeros(len(held)), programmed.free
+    for members in ways.programmes:
+        pod, begun = int(store.pod[members[0]]), perf_counter()
+        if held[pod]:
+            continue
+        known = (without if ways.apart[pod] else programmed).after(float(spent[pod]))
+        answers = asked_at_rungs(store, members, priced, pod, rungs, bidders.step_hours, known)
+        spent[pod] += perf_counter() - begun
+        held[pod] = answers is None
+        net[pod] += 0.0 if answers is None else answers
 
 
 def _by_kernel(
