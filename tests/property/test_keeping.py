@@ -185,34 +185,30 @@ def test_calls_of_a_day_are_taken_from_its_cycles() -> None:
 
 
 def test_an_engine_that_backs_keeps_running() -> None:
-    """An engine of 2 to 6 kW that runs at 4 kW, backs 1 kW up and 0.5 kW down in its third of four hours, later rests.
+    """An engine of 3 to 6 kW that runs at 4 kW, backs 1 kW up and 0.5 kW down in its third of four hours, later rests.
 
-    It may do what it likes before; then it gives 2.5 to 5 kW, and in the last hour rests as planned, since its heat
-    store must bear the call with what is generated then.
+    It may do what it likes before; then it gives 3.5 to 5 kW, and in the last hour rests as planned. If it ran on, its
+    heat store (20 kWh, 2 kW drawn) would bear no call where it holds 19 kWh, though it may hold them.
     """
     horizon = Horizon(Horizon.days("2018-07-17", 1, 60, "Europe/Rome").start, 60, 4, "Europe/Rome")
     store = FlexStore.of(
-        np.array(["engine"], dtype=object), np.zeros(1, dtype=np.int64), 4, p_min=-6.0, p_on=2.0, k_minus=-1.0,
+        np.array(["engine"], dtype=object), np.zeros(1, dtype=np.int64), 4, p_min=-6.0, p_on=3.0, k_minus=-1.0,
         drift=-2.0, e_max=20.0, e_initial=10.0,
     )  # fmt: skip
-    power = np.array([[-4.0, -4.0, -4.0, 0.0]])
-    schedule = Schedule(power, 10.0 + (-power - 2.0).cumsum(axis=1), np.zeros((1, 4)), np.zeros((1, 4)))
     side = np.array([[[0.0, 0.0, 1.0, 0.0]]])
     backing = Backing(("held",), np.array([1.0]), side, 0.5 * side)
     meter = Portfolio.of([Pod(pod="works", devices=[])], horizon, {}).meter(np.zeros(4))
-    kept = keeping(Fleet.of(store, meter, horizon), schedule, backing)
+    fleet = Fleet.of(store, meter, horizon)
+    rests, runs_on = (
+        Schedule(power, 10.0 + (-power - 2.0).cumsum(axis=1), np.zeros((1, 4)), np.zeros((1, 4)))
+        for power in (np.array([[-4.0, -4.0, -4.0, 0.0]]), np.array([[-6.0, -5.0, -4.0, -3.0]]))
+    )
+    kept = keeping(fleet, rests, backing)
     np.testing.assert_allclose(kept.store.p_min, [[-6.0, -6.0, -5.0, 0.0]], atol=1e-9)
-    np.testing.assert_allclose(kept.store.p_max, [[0.0, 0.0, -2.5, 0.0]], atol=1e-9)
+    np.testing.assert_allclose(kept.store.p_max, [[0.0, 0.0, -3.5, 0.0]], atol=1e-9)
     np.testing.assert_allclose(kept.store.e_min, [[0.0, 0.0, 2.5, 0.0]], atol=1e-9)
     np.testing.assert_allclose(kept.store.e_max, [[20.0, 20.0, 19.0, 20.0]], atol=1e-9)
-
-
-def test_nothing_backed_narrows_nothing() -> None:
-    case = random_case(5, 2, pods=2, steps_max=24)
-    fleet = Fleet.of(case.store, case.meter, case.portfolio.horizon)
-    schedule = Schedule.empty(case.store.devices, case.store.steps)
-    kept = keeping(fleet, schedule, Backing.none(case.store.devices, case.store.steps))
-    for name in ("p_min", "p_max", "e_min", "e_max"):
-        assert np.array_equal(getattr(kept.store, name), case.store.full(name)), name
-    assert np.array_equal(kept.meter.withdrawal_max, case.meter.withdrawal_max)
-    assert np.array_equal(kept.discharge_day_max[:, 0], case.store.discharge_day_max)
+    assert (runs_on.p[:, :3] <= kept.store.p_max[:, :3]).all()
+    assert (runs_on.e <= kept.store.e_max).all()
+    assert safe_backing(fleet, rests, backing).up_kw.sum() == pytest.approx(1.0)
+    assert safe_backing(fleet, runs_on, backing).up_kw.sum() == pytest.approx(0.0, abs=1e-9)
