@@ -230,7 +230,9 @@ def _composed(folder: Path, plants: str, given: dict[str, Any], profiles: Path |
 @app.command()
 def run(
     folder: FOLDER,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; all cores by default.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes, all cores by default; with `--dask tcp://`, waited for.")
+    ] = None,
     dask: Annotated[
         str | None,
         typer.Option(help="Run on a Dask cluster: tcp://HOST:PORT, or `local` to start one here.", metavar="ADDRESS"),
@@ -480,7 +482,7 @@ class _Phases:
     def told(self, found: Round) -> None:
         """Show how far the coordination has come."""
         if self.task is not None:
-            self.bars.update(self.task, description=f"level 2  gap {found.gap:7.2%}"[:18])
+            self.bars.update(self.task, description=f"level 2 gap {found.gap:.2%}"[:18])
 
     def finish(self) -> None:
         """Fill the bar of the phase under way."""
@@ -496,11 +498,12 @@ def _told(summary: dict[str, Any], out: Path) -> str:
         f"{_counted(summary['steps'], 'step')}",
         f"level 1   cost {level1['cost_eur']:,.2f} EUR, {level1['failed']} failed, {level1['seconds']:.1f} s",
     ]
-    if level2["gap"] is not None:
-        lines.append(
-            f"level 2   profit {level2['profit_eur']:,.2f} EUR, bound {level2['bound_eur']:,.2f} EUR, "
-            f"gap {level2['gap']:.2%}, {_counted(level2['rounds'], 'round')}, {level2['seconds']:.1f} s"
-        )
+    if level2["method"] == "exact":
+        proven = "no bound"
+        if level2["gap"] is not None:
+            rounds = _counted(level2["rounds"], "round")
+            proven = f"bound {level2['bound_eur']:,.2f} EUR, gap {level2['gap']:.2%}, {rounds}"
+        lines.append(f"level 2   profit {level2['profit_eur']:,.2f} EUR, {proven}, {level2['seconds']:.1f} s")
         lines += [f"reserve   {name}: {_blocks(offers)} MW by block" for name, offers in level2["offers_mw"].items()]
     elif level2["method"] is not None:
         lines.append(f"level 2   {level2['method']}: profit of the baseline {level2['profit_eur']:,.2f} EUR")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from podium import Chp, Horizon, Pod, Portfolio
+from podium.compute import Team
+from podium.flex.respond import Programmes
 from podium.market.coordination import Round, answered, begin
 from podium.market.coupling import Coupling, Product
 from podium.market.direct import Direct, nearest_running, solve_direct
 from podium.market.master import Master, Mixed
 from podium.market.members import Part
 from podium.market.plan import local_of
+from podium.market.prices import EnergyPrices
+from podium.market.search import Search
 from podium.market.selling import hold_nearest, lower_short
 from podium.market.task import task_of
 from podium.market.terms import Market
@@ -31,7 +37,7 @@ def test_its_duals_bind_and_its_solution_mixes_to_the_optimum(seed: int) -> None
     rows = np.arange(len(task.portfolio))
     part = Part(task.brief(task.portfolio, rows, len(rows), strict=True))
     state = begin(task.coupling, part.members.area, None)
-    found = solve_direct(state.master, [part.programmes()], [{}], 60.0)
+    found = solve_direct(state.master, [part.programmes()], [{}], 1e-6, perf_counter() + 60.0)
     assert found is not None
     (solutions,) = found.solutions
     state.master.add(state.asked, part.take(solutions))
@@ -48,7 +54,7 @@ def test_without_time_there_is_none() -> None:
     rows = np.arange(len(task.portfolio))
     part = Part(task.brief(task.portfolio, rows, len(rows), strict=True))
     begun = perf_counter()
-    assert solve_direct(Master(task.coupling, part.members.area), [part.programmes()], [{}], -1.0) is None
+    assert solve_direct(Master(task.coupling, part.members.area), [part.programmes()], [{}], 1e-6, begun - 1.0) is None
     assert perf_counter() - begun < 30.0
 
 
@@ -115,3 +121,59 @@ def test_an_offer_that_lacks_something_is_lowered_by_a_step() -> None:
     assert raised[0, 0] == pytest.approx(-30.0)
     assert lower_short(master, COUPLING, mixed(master, [100.0, 250.0], {1: 3.0}), raised)
     assert master.upper[columns] == pytest.approx([0.0, 250.0])
+
+
+def test_an_engine_that_starts_in_part_pays_for_it_in_part() -> None:
+    """Full power at dear hours, a fifth or less at cheap ones: always on, yet started in part each time.
+
+    From its powers alone it would never start, so that mixes of rounds would earn more than their bound.
+    """
+    horizon = Horizon.days("2018-07-17", 1, 30, "Europe/Rome")
+    engine = Chp(
+        device="engine", electric_max_kw=100, electric_min_kw=50, heat_ratio=1.0, heat_profile="heat",
+        heat_store_max_kwh=200, heat_store_initial_kwh=100, fuel_eur_per_kwh=0.08, start_eur=0.97, on_initial=True,
+    )  # fmt: skip
+    dear = np.arange(horizon.steps) // 4 % 2 == 0
+    profiles = {"heat": np.full(horizon.steps, 60.0)}
+    pod = Pod(pod="works", devices=[engine])
+    price = np.where(dear, 150.0, 90.0)
+    prices = EnergyPrices(price + 5.0, price - 5.0, np.zeros(horizon.steps))
+    study = Study("works", Portfolio.of([pod], horizon, profiles), prices)
+    task = task_of(study, local_of(study, 1))
+    part = Part(task.brief(task.portfolio, np.arange(1), 1, strict=True))
+    state = begin(task.coupling, part.members.area, None)
+    found = solve_direct(state.master, [part.programmes()], [{}], 1e-6, perf_counter() + 60.0)
+    assert found is not None
+    taken = part.take(found.solutions[0])
+    schedule = part.kept[-1]
+    (programmes,) = part.given
+    start_eur = float((programmes.program.arrays.cost[0] * found.solutions[0][0][0])[_starts(programmes)].sum())
+    fuel_eur = 0.5 * 0.08 * float(-schedule.p.sum())
+    assert start_eur > 1.0
+    assert taken.own_eur.sum() == pytest.approx(fuel_eur + start_eur, abs=1e-4)
+    state.master.add(state.asked, taken)
+    answered(state, part.answer, found.dual, None)
+    assert Round(1, -state.least_eur, -state.master.solve().cost_eur, 0.0).gap == pytest.approx(0.0, abs=1e-4)
+
+
+def _starts(programmes: Programmes) -> NDArray[np.bool_]:
+    """Columns that cost what a start does."""
+    return np.asarray(programmes.program.arrays.cost[0] == 0.97)
+
+
+def test_a_crumb_of_an_answer_is_not_held() -> None:
+    """Weights of 1 and 1e-13 in a cluster that is whole: one answer is held, or no mix could follow."""
+    study = study_of(drawn(0))
+    task = task_of(study, local_of(study, 1))
+    rows = np.arange(len(task.portfolio))
+    part = Part(task.brief(task.portfolio, rows, len(rows), strict=True))
+    state = begin(task.coupling, part.members.area, None)
+    for _ in range(2):
+        answered(state, part.answer, state.dual, None)
+    mixed = state.master.solve()
+    count = len(part.members.area)
+    crumbs = replace(mixed, weights=np.repeat([1.0, 1e-13], count))
+    state.master.solve = lambda: crumbs  # type: ignore[method-assign]
+    nobody: Team[Part] = None  # type: ignore[assignment]
+    search = Search(state, nobody, lambda _: None, 0.0, 0.0, part.members.whole, task.limits, few=True)
+    assert search._held().answers == {(cluster, 0) for cluster in range(count)}

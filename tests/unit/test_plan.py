@@ -12,6 +12,7 @@ from podium.errors import InputError
 from podium.local import optimise_local
 from podium.market.plan import Certificate, Plan, energy_profit_eur, optimise_portfolio, promise
 from podium.market.prices import EnergyPrices
+from podium.market.terms import Market, PositionLimits
 from podium.portfolio import Pod, Portfolio
 from podium.study import Options, Study
 from random_pods import Maker, random_horizon, random_pod
@@ -149,6 +150,19 @@ def test_a_failed_pod_is_settled_at_what_it_declared() -> None:
         assert [failure.pod for failure in plan.failures] == ["x"]
         np.testing.assert_allclose(plan.pod_profit_eur, [-0.3, -0.3])
         np.testing.assert_allclose(plan.position_kw, [4, 2, 6])
+
+
+def test_limits_that_cannot_be_kept_leave_no_bound() -> None:
+    """4 kW of load behind 3 kW: what is missing is told, and no bound that penalties made."""
+    pod = Pod(pod="g", devices=[FixedLoad(device="l", profile="load")])
+    portfolio = Portfolio.of([pod], half_hours(3), {"load": np.array([2.0, 4.0, 3.0])})
+    limits = PositionLimits(np.full(3, 3.0), np.full(3, np.inf))
+    study = Study("street", portfolio, EnergyPrices.single(np.full(3, 100.0)), market=Market(limits=limits))
+    plan = optimise_portfolio(study, workers=1)
+    assert plan.certificate is None
+    assert plan.profit_eur == pytest.approx(-0.45)
+    assert "could not be kept: 1.0 kW are missing at most" in plan.notices[0]
+    assert "no bound" in plan.notices[0]
 
 
 def test_an_unknown_method_is_refused() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -191,6 +192,18 @@ def test_a_lost_scheduler_is_told_and_leaves_whole_files(
         asked.ask(asking(0.1))
     with pytest.raises(ClusterLostError, match="is gone"):
         list(parts)
+
+
+def test_as_many_workers_as_were_asked_for_are_waited_for(
+    far: tuple[Where, subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two come, and both are there before a team begins; of three that are asked for, one is missed by number."""
+    where = replace(far[0], workers=2)
+    with team(where) as asked:
+        assert asked.workers == 2
+    monkeypatch.setattr(dask_client, "WORKERS_SECONDS", 0.3)
+    with pytest.raises(WorkerLostError, match=r"2 of 3 workers have joined the Dask cluster at tcp:.* in 0.3 s"):
+        team(replace(where, workers=3))
 
 
 def test_an_address_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ Told = TypeVar("Told")
 
 #: A scheduler that does not answer for so long is gone, s.
 CONNECT_SECONDS = 15.0
-#: How long to wait for the first worker, s: on a cluster it may be queued or pulling its image.
+#: How long to wait for workers, s: on a cluster they may be queued or pulling their image.
 WORKERS_SECONDS = 120.0
 
 
@@ -47,6 +47,14 @@ class Connection:
         if not found:
             raise WorkerLostError(f"no worker has joined the Dask cluster at {self.address} for {seconds:g} s")
         return tuple(sorted(found))
+
+    def wait_for(self, workers: int) -> None:
+        """Return once so many workers have joined. Raises WorkerLostError where they do not within WORKERS_SECONDS."""
+        try:
+            self._asked(lambda: self.client.wait_for_workers(workers, timeout=WORKERS_SECONDS))
+        except TimeoutError as error:
+            joined = f"{len(self.living())} of {workers} workers have joined the Dask cluster at {self.address}"
+            raise WorkerLostError(f"{joined} in {WORKERS_SECONDS:g} s") from error
 
     def living(self) -> set[str]:
         """Addresses of the workers that the scheduler knows now."""
@@ -90,7 +98,9 @@ _open: dict[Where, Connection] = {}
 def connection_to(where: Where) -> Connection:
     """The connection to a cluster, made where there is none yet.
 
-    Raises PodiumError where Dask is not installed, ClusterLostError where no scheduler answers.
+    A team employs the workers that are there when it begins, so those that were asked for are waited for. Raises
+    PodiumError where Dask is not installed, ClusterLostError where no scheduler answers, WorkerLostError where workers
+    do not join in time.
     """
     found = _open.get(where)
     if found is not None and found.client.status == "running":
@@ -98,7 +108,7 @@ def connection_to(where: Where) -> Connection:
     if found is not None:
         _open.pop(where).close()
     _require_dask()
-    made = _local(where.count) if where.address == LOCAL else _connected(str(where.address), [])
+    made = _local(where.count) if where.address == LOCAL else _far(str(where.address), where.workers)
     if not _open:
         atexit.unregister(close_all)
         atexit.register(close_all)  # behind Dask's own, so that it runs before
@@ -134,6 +144,18 @@ def _connected(address: str, started: list[Callable[[], None]]) -> Connection:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ClusterLostError(f"no Dask scheduler answers at {address}: {why}") from error
     return Connection(client, address, started)
+
+
+def _far(address: str, workers: int | None) -> Connection:
+    """A cluster that was started elsewhere; None where as many workers as there are will do."""
+    made = _connected(address, [])
+    try:
+        if workers is not None:
+            made.wait_for(workers)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def _local(workers: int) -> Connection:

@@ -21,7 +21,7 @@ class Where:
 
     kind: Literal["serial", "processes", "dask"]
     workers: int | None = None
-    """Number of processes; None for all cores. Of a Dask cluster only where it is started here."""
+    """Number of processes; None for all cores, or for whatever workers a Dask cluster elsewhere has."""
     address: str | None = None
     """Where Dask's scheduler listens, or "local"."""
 
@@ -39,7 +39,7 @@ class Where:
 
     @classmethod
     def dask(cls, address: str = LOCAL, workers: int | None = None) -> Where:
-        """On a Dask cluster: "tcp://host:8786" connects, "local" starts `workers` processes here.
+        """On a Dask cluster: "tcp://host:8786" connects and waits for `workers`, "local" starts so many here.
 
         Raises InputError where the address is neither.
         """

@@ -213,9 +213,13 @@ def _cycle_rows(
     chosen = _of_side(backing, UP)
     if not chosen or device.minus is None:
         return
+    days = int(day[-1]) + 1
+    discharged = model.columns(days, 0.0, part.discharge_day_max[:, None])
+    sums = model.rows(days, 0.0, 0.0)
+    model.add(sums[day], device.minus, dt)
+    model.add(sums, discharged, -1.0)
     rows = model.rows(part.steps, -np.inf, part.discharge_day_max[:, None])
-    of_day, by_step = np.nonzero(day[:, None] == day[None, :])
-    model.add(rows[of_day], device.minus[by_step], dt)
+    model.add(rows, discharged[day], 1.0)
     for product, columns in chosen:
         model.add(rows, columns, offering.sustain_hours[product])
 

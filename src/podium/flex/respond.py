@@ -141,14 +141,18 @@ class Responder:
         store, pods = self.store, len(self.area)
         schedule = Schedule.empty(store.devices, store.steps)
         backing = np.zeros((self.offering.products, 2, store.devices, store.steps))
+        relaxed = np.full(pods, np.nan)
         for mine, found in zip(programmes, solutions, strict=True):
             for n, x in enumerate(found):
                 write_schedule(store, mine.program, x, n, schedule)
                 _write_backing(mine, x, n, backing)
+                if mine.program.arrays.integer.any():
+                    relaxed[mine.pods[n]] = self._own_eur(mine, n, x)
         schedule.p[:] = np.clip(schedule.p, store.full("p_min"), store.full("p_max"))
         schedule = replayed(store, schedule, self.step_hours)
         net = net_power(store, schedule.p, pods)
         own = self.meter.bill(net, self.step_hours) + device_cost_eur(store, schedule, self.step_hours, pods)
+        own = np.where(np.isnan(relaxed), own, relaxed)
         return Answer(schedule, np.maximum(backing, 0.0), np.where(self.absent, 0.0, own), np.zeros(pods))
 
     def _answer(self, signal: Signal, gap: float | None) -> Answer:
@@ -159,17 +163,17 @@ class Responder:
         priced = self.meter.plus(signal.energy[self.area])
         self._plainly(priced, schedule)
         self._backed(signal, priced, schedule, backing, beyond)
-        bound = np.full(pods, np.nan)
+        bound, relaxed = np.full((2, pods), np.nan)
         again = self._overdrawn(schedule, backing)
         backing[:, :, np.isin(store.pod, again)] = 0.0
         for batch in self.batches:
             theirs = batch.programmes.pods
             asked = np.flatnonzero(np.isin(theirs, self.programmed) | np.isin(theirs, again))
-            self._programmed(batch, asked, signal, priced, schedule, backing, bound, gap)
+            self._programmed(batch, asked, signal, priced, schedule, backing, bound, relaxed, gap)
         net = net_power(store, schedule.p, pods)
-        device = device_cost_eur(store, schedule, self.step_hours, pods)
-        own = self.meter.bill(net, self.step_hours) + device
-        paid = priced.bill(net, self.step_hours) + device - self._earned(signal, backing)
+        bill = self.meter.bill(net, self.step_hours)
+        own = np.where(np.isnan(relaxed), bill + device_cost_eur(store, schedule, self.step_hours, pods), relaxed)
+        paid = own - bill + priced.bill(net, self.step_hours) - self._earned(signal, backing)
         least = np.where(np.isnan(bound), paid - beyond, np.minimum(bound + self.constant, paid))
         present = ~self.absent
         return Answer(schedule, backing, np.where(present, own, 0.0), np.where(present, least, 0.0))
@@ -317,9 +321,12 @@ class Responder:
 
     def _programmed(
         self, batch: _Batch, asked: Ints, signal: Signal, priced: Meter, schedule: Schedule, backing: Floats,
-        bound: Floats, gap: float | None,
+        bound: Floats, relaxed: Floats, gap: float | None,
     ) -> None:  # fmt: skip
-        """PODs (those of the batch with these numbers) with programmes: new prices, the same rows."""
+        """PODs (those of the batch with these numbers) with programmes: new prices, the same rows.
+
+        `relaxed` (pod,) is what PODs pay by themselves whose integers are left out.
+        """
         mine = batch.programmes
         arrays, grid = mine.program.arrays, mine.program.grid
         for n, pod in zip(asked.tolist(), mine.pods[asked].tolist(), strict=True):
@@ -335,6 +342,15 @@ class Responder:
             write_schedule(self.store, mine.program, solved.x, n, schedule)
             _write_backing(mine, solved.x, n, backing)
             bound[pod] = solved.bound
+            if gap is None and arrays.integer.any():
+                relaxed[pod] = self._own_eur(mine, n, solved.x)
+
+    def _own_eur(self, mine: Programmes, n: int, x: Floats) -> float:
+        """What a programme's solution (column,) costs the n-th of its PODs by itself, starts in part included, EUR.
+
+        From powers alone nobody sees how often an engine starts that runs in part.
+        """
+        return float(mine.program.arrays.cost[n] @ x + self.constant[mine.pods[n]])
 
 
 def _write_backing(programmes: Programmes, x: Floats, n: int, backing: Floats) -> None:

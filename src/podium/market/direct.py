@@ -13,10 +13,12 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.flex.highs import QuietHighs, Solver
+from podium.flex.elimination import Meeting
+from podium.flex.highs import Solver
+from podium.flex.interior import Accuracy, Block, solve_together
+from podium.flex.program import Arrays
 from podium.flex.respond import Programmes
-from podium.market.coupling import Programme
-from podium.market.master import Master, linear_program
+from podium.market.master import Master
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -30,8 +32,10 @@ NEAREST_GAP = 1e-2
 #: What limits and offers leave free, as parts of what no sum exceeds: a solution that is made real moves by less.
 LIMIT_MARGIN = 1e-8
 OFFER_MARGIN = 1e-6
-#: How far the interior point method goes, relative: duals are proven by answers anyway, and the solution is mixed.
-TOLERANCE = 1e-8
+#: By how much the solution may miss rows, as a part of that.
+MISS = 1e-10
+#: PODs of a pattern that are worked on at once.
+TOGETHER = 64
 
 
 @dataclass(frozen=True)
@@ -44,28 +48,28 @@ class Direct:
     """Of the programmes of each part of the portfolio: (pod, column) of each pattern."""
 
 
-def solve_direct(master: Master, parts: Parts, running: Sequence[Running], seconds: float) -> Direct | None:
-    """The best that all PODs can do together, without integers.
+def solve_direct(
+    master: Master, parts: Parts, running: Sequence[Running], gap: float, deadline: float
+) -> Direct | None:  # fmt: skip
+    """The best that all PODs can do together within `gap`, without integers.
 
-    None where the solver does not prove one within the seconds: then rounds go on without it. Integers of the PODs that
-    `running` of their part knows are held at what it says.
+    None where that is not found by the deadline (of `perf_counter`): then rounds go on without it. Integers of the PODs
+    that `running` of their part knows are held at what it says.
     """
-    programme, firsts = _together(master, parts, running)
-    highs = QuietHighs()
-    for name, value in (("solver", "ipm"), ("run_crossover", "off"), ("ipm_optimality_tolerance", TOLERANCE)):
-        highs.setOptionValue(name, value)
-    highs.setOptionValue("time_limit", max(seconds, 0.0))
-    highs.passModel(linear_program(programme))
-    highs.run()
-    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+    meets = _Meets.of(master)
+    packed = _packed(meets, parts, running)
+    blocks = [*(pack.block for pack in packed), meets.portfolio]
+    miss = MISS * master.coupling.most_kw
+    found = solve_together(blocks, meets.lower, meets.upper, meets.steps, Accuracy(gap, miss, deadline))
+    if found is None:
         return None
-    solution = highs.getSolution()
-    x = np.array(solution.col_value)
-    found = [
-        [_solutions(x, mine, first) for mine, first in zip(part, at, strict=True)]
-        for part, at in zip(parts, firsts, strict=True)
-    ]
-    return Direct(np.array(solution.row_dual)[: master.rows], found)
+    dual = np.empty(master.rows)
+    dual[meets.rows], dual[meets.own] = found.dual, found.duals[-1][0]
+    solutions = [[np.empty(mine.program.arrays.cost.shape) for mine in part] for part in parts]
+    for pack, values in zip(packed, found.solutions, strict=False):
+        for (part, pattern, n), x in zip(pack.whose, values, strict=True):
+            solutions[part][pattern][n] = x
+    return Direct(dual, solutions)
 
 
 def nearest_running(parts: Parts, found: Direct, seconds: float) -> list[Running]:
@@ -99,54 +103,133 @@ def _nearest(mine: Programmes, n: int, x: Floats, seconds: float) -> Floats | No
     return np.asarray(np.round(np.array(solver.highs.getSolution().col_value)[integer]))
 
 
-def _solutions(x: Floats, mine: Programmes, first: int) -> Floats:
-    """Solutions of the programmes of one pattern, (pod, column)."""
-    cost = mine.program.arrays.cost
-    return x[first : first + cost.size].reshape(cost.shape)
+@dataclass(frozen=True)
+class _Meets:
+    """The portfolio's rows: those in which PODs meet, and a programme of the others with the portfolio's columns."""
+
+    rows: Ints
+    """In which PODs meet, by step. Shape (meeting row,)."""
+    own: Ints
+    """The others. Shape (row,)."""
+    rank: Ints
+    """Number of each row among those in which PODs meet, -1 for others."""
+    step: Ints
+    """Of each of the rows in which PODs meet. Shape (meeting row,)."""
+    lower: Floats
+    upper: Floats
+    """Of the rows in which PODs meet. Shape (meeting row,)."""
+    portfolio: Block
+    master: Master
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of the horizon."""
+        return self.master.coupling.steps
+
+    @classmethod
+    def of(cls, master: Master) -> _Meets:
+        """The rows of a master, with a margin where what is made real may miss them."""
+        layout, most_kw = master.layout, master.coupling.most_kw
+        low, high = master.row_lower.copy(), master.row_upper.copy()
+        low[layout.covered[layout.covered >= 0]] += OFFER_MARGIN * most_kw
+        for limit in layout.limits:
+            high[limit.rows] -= LIMIT_MARGIN * most_kw
+        found, steps = [], []
+        for rows in (layout.position, layout.backing):
+            found.append(rows[rows >= 0])
+            steps.append(np.broadcast_to(np.arange(master.coupling.steps), rows.shape)[rows >= 0])
+        step, meeting = np.concatenate(steps), np.concatenate(found)
+        order = np.argsort(step, kind="stable")
+        step, meeting = step[order], meeting[order]
+        own = np.setdiff1d(np.arange(master.rows), meeting)
+        rank = np.full(master.rows, -1)
+        rank[meeting] = np.arange(len(meeting))
+        portfolio = _portfolio(master, rank, step, own, (low[own], high[own]))
+        return cls(meeting, own, rank, step, low[meeting], high[meeting], portfolio, master)
 
 
-def _together(master: Master, parts: Parts, running: Sequence[Running]) -> tuple[Programme, list[list[int]]]:
-    """All as one programme, and the first column of each pattern."""
-    programme, layout, most_kw = Programme(), master.layout, master.coupling.most_kw
-    low, high = master.row_lower.copy(), master.row_upper.copy()
-    low[layout.covered[layout.covered >= 0]] += OFFER_MARGIN * most_kw
-    for limit in layout.limits:
-        high[limit.rows] -= LIMIT_MARGIN * most_kw
-    programme.add_columns(master.cost, master.lower, master.upper)
-    programme.add_rows(master.rows, low, high)
-    programme.add(master.entry_row, master.entry_column, master.entry)
-    firsts = [
-        [_add(programme, master, mine, known) for mine in part] for part, known in zip(parts, running, strict=True)
-    ]
-    return programme, firsts
+def _portfolio(master: Master, rank: Ints, step: Ints, own: Ints, sides: tuple[Floats, Floats]) -> Block:
+    """The portfolio's columns and its rows beside those in which PODs meet."""
+    row, column, value = master.entry_row, master.entry_column, master.entry
+    meets = rank[row] >= 0
+    place = np.full(master.rows, -1)
+    place[own] = np.arange(len(own))
+    order = np.lexsort((place[row[~meets]], column[~meets]))
+    mine = column[~meets][order]
+    start = np.searchsorted(mine, np.arange(len(master.cost) + 1))
+    arrays = Arrays(
+        master.cost[None], master.lower[None], master.upper[None], sides[0][None], sides[1][None],
+        start.astype(np.int32), place[row[~meets]][order].astype(np.int32), value[~meets][order][None],
+        np.zeros(len(master.cost), dtype=bool), np.zeros(len(master.cost)),
+    )  # fmt: skip
+    meeting = Meeting(rank[row[meets]], column[meets], value[meets], step)
+    return Block(arrays, meeting, np.arange(len(step)))
 
 
-def _add(programme: Programme, master: Master, mine: Programmes, running: Running) -> int:
-    """Programmes of one pattern, and where they enter the portfolio's rows; returns their first column."""
-    arrays, layout, coupling = mine.program.arrays, master.layout, master.coupling
-    cost, lower, upper = np.array(arrays.cost), np.array(arrays.lower), np.array(arrays.upper)
-    for column, sign in zip(mine.program.grid, (1.0, -1.0), strict=True):
-        cost[:, column] += sign * coupling.step_hours * coupling.known_price
-    for n, pod in enumerate(mine.pods.tolist()):
-        if pod in running:
-            lower[n, arrays.integer] = upper[n, arrays.integer] = running[pod]
-    columns = programme.add_columns(cost.ravel(), lower.ravel(), upper.ravel()).reshape(cost.shape)
-    rows = programme.add_rows(arrays.row_lower.size, arrays.row_lower.ravel(), arrays.row_upper.ravel())
-    of_entry = np.repeat(np.arange(cost.shape[1]), np.diff(arrays.start))
-    at = rows.reshape(arrays.row_lower.shape)[:, arrays.index], columns[:, of_entry]
-    programme.add(at[0].ravel(), at[1].ravel(), arrays.values.ravel())
-    withdrawal, injection = mine.program.grid
-    _meet(programme, layout.position[mine.area], columns[:, withdrawal], 1.0)
-    _meet(programme, layout.position[mine.area], columns[:, injection], -1.0)
+@dataclass(frozen=True)
+class _Packed:
+    """PODs of one pattern and area, from all parts."""
+
+    block: Block
+    whose: list[tuple[int, int, int]]
+    """Part, number of the pattern in it, and place among its PODs."""
+
+
+def _packed(meets: _Meets, parts: Parts, running: Sequence[Running]) -> list[_Packed]:
+    """The programmes of all PODs; those that share a pattern together, up to so many."""
+    alike: dict[bytes, list[tuple[int, int, int]]] = {}
+    meeting_of: dict[bytes, tuple[Meeting, Ints]] = {}
+    for p, part in enumerate(parts):
+        for k, mine in enumerate(part):
+            for area in np.unique(mine.area).tolist():
+                meeting, rows = _meeting(meets, mine, area)
+                key = b"|".join(
+                    found.tobytes()
+                    for found in (mine.program.arrays.start, mine.program.arrays.index, meeting.column, rows)
+                )
+                meeting_of[key] = meeting, rows
+                alike.setdefault(key, []).extend((p, k, n) for n in np.flatnonzero(mine.area == area).tolist())
+    packed = []
+    for key, whose in alike.items():
+        for first in range(0, len(whose), TOGETHER):
+            some = whose[first : first + TOGETHER]
+            packed.append(_Packed(Block(_arrays(meets, parts, running, some), *meeting_of[key]), some))
+    return packed
+
+
+def _meeting(meets: _Meets, mine: Programmes, area: int) -> tuple[Meeting, Ints]:
+    """Where PODs of an area enter the rows in which PODs meet."""
+    layout, (withdrawal, injection) = meets.master.layout, mine.program.grid
+    entries = [(layout.position[area], withdrawal, 1.0), (layout.position[area], injection, -1.0)]
     for backing in mine.backing:
         for product, sides in enumerate(backing.columns):
-            for side, found in enumerate(sides):
-                if found is not None:
-                    _meet(programme, layout.backing[mine.area, product, side], columns[:, found], 1.0)
-    return int(columns[0, 0])
+            entries += [
+                (layout.backing[area, product, side], columns, 1.0)
+                for side, columns in enumerate(sides)
+                if columns is not None
+            ]
+    row = np.concatenate([rows[rows >= 0] for rows, _, _ in entries])
+    column = np.concatenate([columns[rows >= 0] for rows, columns, _ in entries])
+    value = np.concatenate([np.full(int((rows >= 0).sum()), sign) for rows, _, sign in entries])
+    mine_only, number = np.unique(meets.rank[row], return_inverse=True)
+    return Meeting(number, column, value, meets.step[mine_only]), mine_only
 
 
-def _meet(programme: Programme, rows: Ints, columns: Ints, sign: float) -> None:
-    """Columns (pod, step) enter rows of the portfolio, where there are such (-1: none)."""
-    there = rows >= 0
-    programme.add(rows[there], columns[there], sign)
+def _arrays(meets: _Meets, parts: Parts, running: Sequence[Running], whose: list[tuple[int, int, int]]) -> Arrays:
+    """The programmes of PODs of one pattern, at the portfolio's price."""
+    coupling = meets.master.coupling
+    found = [parts[part][pattern] for part, pattern, _ in whose]
+    like = found[0].program.arrays
+    cost, lower, upper, row_lower, row_upper, values = (
+        np.stack([getattr(mine.program.arrays, name)[n] for mine, (_, _, n) in zip(found, whose, strict=True)])
+        for name in ("cost", "lower", "upper", "row_lower", "row_upper", "values")
+    )
+    for column, sign in zip(found[0].program.grid, (1.0, -1.0), strict=True):
+        cost[:, column] += sign * coupling.step_hours * coupling.known_price
+    for row, (mine, (part, _, n)) in enumerate(zip(found, whose, strict=True)):
+        held = running[part].get(int(mine.pods[n]))
+        if held is not None:
+            lower[row, like.integer] = upper[row, like.integer] = held
+    return Arrays(
+        cost, lower, upper, row_lower, row_upper, like.start, like.index, values, like.integer, like.weight
+    )  # fmt: skip

@@ -36,6 +36,8 @@ Method = Literal["exact", "virtus"]
 
 #: The rounds aim for this part of the gap that is asked for; making the mix real and selling it takes the rest.
 AIM = 0.6
+#: Limits that miss less than this, kW, are kept.
+MISSING_KW = 1e-6
 #: What may leave a greater gap than is asked for.
 WHY_MORE = "whole offers, devices that are on or off, or calls that last several steps leave it"
 
@@ -88,7 +90,8 @@ class Plan:
     energy_profit_eur: Floats
     """Market revenue of each step, device costs apart. Shape (step,)."""
     certificate: Certificate | None
-    """None for the reference method, which proves nothing."""
+    """None for the reference method, which proves nothing, and where limits of the portfolio are not kept: what plans
+    earn that miss them is no measure."""
     failures: tuple[Failure, ...]
     late: tuple[str, ...]
     seconds: float
@@ -212,8 +215,8 @@ def _coupled(study: Study, local: LocalResult, task: Task, found: Found, seconds
     names = tuple(product.name for product in coupling.products)
     sustain = np.array([product.sustain_hours for product in coupling.products])
     backing = Backing(names, sustain, settled.backing[:, 0], settled.backing[:, 1]) if names else None
-    certificate = _certificate(money.profit_eur, -found.least_eur)
-    certificate = replace(certificate, rounds=found.rounds)
+    kept = found.missing_kw <= MISSING_KW
+    certificate = replace(_certificate(money.profit_eur, -found.least_eur), rounds=found.rounds) if kept else None
     energy = _energy_by_step(study, net.sum(axis=0))
     offers = {p.name: kw for p, kw in zip(coupling.products, found.offers_kw, strict=True) if not p.required_kw}
     return Plan(
@@ -240,13 +243,15 @@ def _energy_by_step(study: Study, position_kw: Floats) -> Floats:
     return energy_profit_eur(mean, study.prices, study.horizon.step_hours)
 
 
-def _notices(found: Found, certificate: Certificate, wanted: float) -> tuple[str, ...]:
+def _notices(found: Found, certificate: Certificate | None, wanted: float) -> tuple[str, ...]:
     notices = list(found.dropped)
-    if found.missing_kw > 1e-6:
+    if certificate is None:
+        when = " in the time" if found.late else ""
         notices.append(
-            f"limits of the portfolio or its headroom could not be kept: {found.missing_kw:.1f} kW are missing at most"
+            f"limits of the portfolio or its headroom could not be kept{when}: {found.missing_kw:.1f} kW are missing "
+            "at most; so there is no bound and no gap"
         )
-    if certificate.gap > wanted:
+    elif certificate.gap > wanted:
         why = "the time limit came first" if found.late else WHY_MORE
         notices.append(f"the certified gap is {certificate.gap:.2%} and not {wanted:.2%}: {why}")
     return tuple(notices)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,9 @@ Bools = NDArray[np.bool_]
 
 ROUNDS = 300
 #: Rounds after which few PODs go on from all their programmes at once.
-PATIENCE = 25
+PATIENCE = 15
+#: How closely these are solved, as a part of the gap.
+DIRECT_PART = 0.01
 #: Rounds once offers are held that are sold in steps.
 HELD_ROUNDS = 6
 #: ... and at which part of the gap they end.
@@ -44,7 +45,7 @@ WHOLE_AT = (0.0, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class _Held:
-    """A mix around what is held, and the answers that it takes."""
+    """A mix around what is held, and the answers that it takes alone."""
 
     mixed: Mixed
     answers: set[tuple[int, int]]
@@ -97,7 +98,7 @@ class Search:
         """All programmes as one: its duals are asked with next, and its solution is an answer."""
         state, parts = self.state, self.team.ask(_programmes)
         running = self.running or [{}] * len(parts)
-        found = solve_direct(state.master, parts, running, self.deadline - perf_counter())
+        found = solve_direct(state.master, parts, running, DIRECT_PART * self.gap, self.deadline)
         if found is None:
             return
         asked = state.asked
@@ -148,10 +149,10 @@ class Search:
         self._go_on(patience + 1, patience)
 
     def _held(self) -> _Held:
-        """What is held, and the best mix around it."""
+        """What is held, and the best mix around it. Of a whole cluster one answer is held, not a crumb beside it."""
         master = self.state.master
         mixed = master.solve()
-        return _Held(mixed, {master.answers[number] for number in np.flatnonzero(mixed.weights > 0).tolist()})
+        return _Held(mixed, {master.answers[number] for number in np.flatnonzero(mixed.weights > 0.5).tolist()})
 
     def _unless_better(self, before: _Held) -> None:
         """Hold again what was held, where what is held now does not earn more."""
@@ -166,7 +167,7 @@ class Search:
     def _switch(self) -> None:
         """Devices are on or off as next as can be to what all programmes as one would like."""
         parts = self.team.ask(_programmes)
-        found = solve_direct(self.state.master, parts, [{}] * len(parts), self.deadline - perf_counter())
+        found = solve_direct(self.state.master, parts, [{}] * len(parts), DIRECT_PART * self.gap, self.deadline)
         if found is not None:
             self.running = nearest_running(parts, found, self.limits.time_limit_seconds)
 
