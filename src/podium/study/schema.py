@@ -51,7 +51,8 @@ class Options(BaseModel):
     """Longest time for the coordination of level 2, s; the best plan by then counts."""
     curves: Literal["quick", "exact"] = "quick"
     """Bids for energy: by `quick`, PODs that need a programme hold their plan at any price; by `exact` they answer each
-    price too, which takes a second or so per POD."""
+    price too, with starts and stops, which takes a second or some per POD; who needs more than `time_limit_seconds`
+    holds the plan."""
 
 
 class _DeviceFiles(BaseModel):
