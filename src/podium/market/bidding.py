@@ -37,6 +37,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 PART_PODS = 64
+#: Portfolios of at most so many PODs bid by programmes too, unless the study says otherwise.
+EXACT_PODS = 256
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,14 @@ def _share(study: Study, plan: Plan, owner: Ints, first: int, last: int) -> _Sha
     answers = ~np.isin(study.portfolio.ids[first:last], failed)
     part = study.portfolio.part(first, last)
     options = study.options
-    limits = Limits(options.time_limit_seconds, options.mip_gap) if options.curves == "exact" else None
+    limits = Limits(options.time_limit_seconds, options.mip_gap) if _exact(study) else None
     return _Share(part, tariff, area, answers, plan.pod_kw[first:last], schedule, backing, limits)
+
+
+def _exact(study: Study) -> bool:
+    """Whether PODs that need a programme answer too."""
+    curves = study.options.curves
+    return curves == "exact" or (curves == "auto" and len(study.portfolio) <= EXACT_PODS)
 
 
 def _answer(share: _Share, signal: Signal, ladder: Ladder) -> Elastic:
