@@ -73,7 +73,7 @@ def test_the_curve_is_what_a_plan_at_that_price_would_take() -> None:
     The engine is left where it was. Hours of two half-hours, whose prices differ within the hour.
     """
     given = study(Market(time_unit_minutes=60))
-    plan, bids = bid(given)
+    plan, bids = bid(replace(given, options=given.options.model_copy(update={"curves": "quick"})))
     assert bids.curve is not None
     assert bids.held.tolist() == [2]
     ladder = price_ladder(np.arange(STEPS) // 2, by_hour(PRICE))
