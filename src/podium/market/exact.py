@@ -41,8 +41,8 @@ SAMPLE_ROUNDS = 60
 PART_PODS = 64
 #: Portfolios of at most so many PODs hold calls over all of their steps in every answer, larger ones only in mixes.
 STRICT_PODS = 256
-#: All programmes are solved at once up to so many devices times steps, rows in which PODs meet, and PODs times the square
-#: of the rows in which each meets others (1,000 PODs of it-north-afrr: 5e8): beyond, it takes many minutes and gigabytes.
+#: All programmes are solved at once up to so many devices times steps, rows in which PODs meet, and PODs times the
+#: square of the rows in which each meets others (1,000 PODs with three products: 5e8): beyond, it takes too long.
 DIRECT_CELLS = 400_000
 DIRECT_ROWS = 6_000
 DIRECT_WORK = 1e9
