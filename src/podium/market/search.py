@@ -26,7 +26,7 @@ Bools = NDArray[np.bool_]
 
 ROUNDS = 300
 #: Rounds after which few PODs go on from all their programmes at once.
-PATIENCE = 15
+PATIENCE = 8
 #: How closely these are solved, as a part of the gap.
 DIRECT_PART = 0.01
 #: Rounds once offers are held that are sold in steps.
