@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from podium.checking.backing import Backing
-from podium.checking.bids import Bids, bids_of, check_curves, units_of
-from podium.checking.case import LEAST_EUR, MONEY_TOLERANCE, Case
+from podium.checking.bids import Bids, bids_of, check_curve_limits, check_curves, units_of
+from podium.checking.case import LEAST_EUR, Case
 from podium.checking.earnings import Earnings, earnings_of
 from podium.checking.judge import check_equal
 from podium.checking.limits import Floats
@@ -18,7 +18,9 @@ from podium.checking.money import device_cost_eur
 from podium.checking.offers import KW_PER_MW, check_backed, check_offers, check_portfolio_limits
 from podium.checking.report import CheckReport, Findings
 from podium.checking.reserve import check_reserve
-from podium.checking.results_folder import SHARE_COLUMNS, SHARE_PARTS, number_of, steps_of
+from podium.checking.results_folder import number_of, steps_of
+from podium.checking.shares import check_shares
+from podium.checking.worth import check_worth
 from podium.market.terms import Market
 
 
@@ -33,10 +35,10 @@ def check_market(case: Case, market: Market, absent: Sequence[str]) -> CheckRepo
         _check_nothing_planned(case)
         return CheckReport.joined(())
     bids = _bids(case, terms)
-    reports = []
+    backing, reports = _backing(case), []
     if method == "exact":
         _check_files(case, terms)
-        reports.append(_sold(case, terms, bids, _backing(case), absent))
+        reports.append(_sold(case, terms, bids, backing, absent))
     earned = earnings_of(
         case.portfolio,
         case.pods["plan_kw"],
@@ -49,7 +51,8 @@ def check_market(case: Case, market: Market, absent: Sequence[str]) -> CheckRepo
     _check_steps(case, terms, earned)
     _check_profit(case, terms, earned)
     _check_offers_told(case, terms, bids)
-    _check_shares(case, earned)
+    check_shares(case, terms, bids.offers_kw, backing, earned)
+    check_worth(case, earned)
     return CheckReport.joined(reports)
 
 
@@ -76,10 +79,13 @@ def _any_number(column: pd.Series[Any]) -> float | None:
 def _check_files(case: Case, market: Market) -> None:
     """Files that the terms of the market ask for are there."""
     held = market.headroom_up_kw > 0 or market.headroom_down_kw > 0
+    coupled = market.sells or market.settlement != "market"
+    traded = case.prices is not None and market.settlement != "retail"
     wanted = {
-        "bids": ("sells reserve", bool(market.reserves)),
+        "bids": ("sells reserve" if market.reserves else "has an energy market", bool(market.reserves) or traded),
         "reserve": ("sells reserve or keeps headroom", bool(market.reserves) or held),
-        "shares": ("couples its PODs", market.sells or market.settlement != "market"),
+        "shares": ("couples its PODs", coupled),
+        "shadow": ("couples its PODs", coupled),
     }
     for name, (why, needed) in wanted.items():
         if needed and getattr(case.results, name) is None:
@@ -93,9 +99,12 @@ def _bids(case: Case, market: Market) -> Bids:
         return Bids()
     bids = bids_of(case.findings, frame, market)
     if case.prices is not None and market.settlement != "retail":
-        unit = units_of(case.portfolio.horizon, market.time_unit_minutes)
-        prices = case.prices.buy, case.prices.sell
-        check_curves(case.findings, bids.curves, unit, np.asarray(case.steps["position_kw"]), prices)
+        unit, position = (
+            units_of(case.portfolio.horizon, market.time_unit_minutes),
+            np.asarray(case.steps["position_kw"]),
+        )
+        check_curves(case.findings, bids.curves, unit, position, (case.prices.buy, case.prices.sell))
+        check_curve_limits(case.findings, bids.curves, unit, position, market, bids.offers_kw)
     elif bids.curves:
         case.findings.note("bids.parquet bids for energy, but the study has no energy market", 1.0, "bids")
     return bids
@@ -203,44 +212,3 @@ def _check_offers_told(case: Case, market: Market, bids: Bids) -> None:
             continue
         for block, (said, mw) in enumerate(zip(told, bid, strict=True)):
             case.equal(f"summary.json, level2.offers_mw of {product.name!r} in block {block}", said, mw, "MW")
-
-
-def _check_shares(case: Case, earned: Earnings) -> None:
-    """Every POD has one share, its parts sum to its contribution, and all contributions to the plan's profit."""
-    frame = case.results.shares
-    if frame is None:
-        return
-    ids = frame["pod"].astype(str).to_numpy()
-    rows = pd.Series(ids).value_counts()
-    for pod in case.names(np.ones(len(case.portfolio), dtype=bool)):
-        if rows.get(pod, 0) != 1:
-            case.findings.note(f"shares.parquet has {rows.get(pod, 0)} rows for this POD", 1.0, "rows", pod)
-    for pod in sorted(set(ids) - set(case.portfolio.ids.astype(str))):
-        case.findings.note("the study has no such POD, but shares.parquet has", 1.0, "PODs", pod)
-    numbers = {name: frame[name].to_numpy(dtype=float) for name in SHARE_COLUMNS[1:]}
-    contribution = numbers["contribution_eur"]
-    parts = np.sum([numbers[name] for name in SHARE_PARTS], axis=0)
-    for row in np.flatnonzero(~(abs(contribution - parts) <= _cents(numbers))):
-        what = f"shares.parquet, contribution_eur is {contribution[row]:.9g}, but its parts sum to {parts[row]:.9g}"
-        case.findings.note(what, float(abs(contribution[row] - parts[row])), "EUR", str(ids[row]))
-    total = float(contribution.sum())
-    case.equal("shares.parquet, the sum of contribution_eur", total, earned.profit_eur, "EUR", earned.scale_eur)
-    _check_own(case, earned, ids, numbers)
-
-
-def _check_own(case: Case, earned: Earnings, ids: np.ndarray, numbers: dict[str, Floats]) -> None:
-    """What a POD pays by itself is its own: its retail bill and its devices' costs, as negative parts of its share."""
-    if len(set(ids)) < len(ids):
-        return
-    row_of = pd.Index(ids).get_indexer(pd.Index(case.portfolio.ids.astype(str)))
-    for name, cost in (("retail_eur", earned.retail_by_pod_eur), ("device_eur", earned.device_by_pod_eur)):
-        for pod, row in enumerate(row_of):
-            if row >= 0:
-                what = f"shares.parquet, {name} of POD {case.portfolio.ids[pod]!r}"
-                case.equal(what, float(numbers[name][row]), -float(cost[pod]), "EUR")
-
-
-def _cents(numbers: dict[str, Floats]) -> Floats:
-    """What sums of these columns may be off by, row by row. Shape (row,)."""
-    size = np.max([abs(values) for values in numbers.values()], axis=0)
-    return np.asarray(MONEY_TOLERANCE * np.maximum(size, LEAST_EUR))

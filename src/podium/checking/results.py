@@ -16,6 +16,7 @@ from podium.checking.money import KWH_PER_MWH, MarketPrices, level1_cost_eur
 from podium.checking.report import CheckReport, Findings
 from podium.checking.results_folder import SCHEDULE_COLUMNS, ResultsFolder, by_step, number_of
 from podium.checking.schedule import Schedule, parts
+from podium.checking.worth import check_undelivered
 from podium.market.terms import Market
 from podium.portfolio import Portfolio
 
@@ -55,6 +56,7 @@ def check_files(
     case = Case(portfolio, prices, results, findings, plan, baseline)
     check_size(case)
     check_sums(case)
+    check_undelivered(case)
     check_level1_money(case)
     absent = case.names(case.without(plan))
     sold = check_market(case, market or Market(), absent)

@@ -34,6 +34,7 @@ SOMETIMES = {
     "bids": BID_COLUMNS,
     "reserve": ("device", "product", "direction", "time", "backed_kw"),
     "shares": SHARE_COLUMNS,
+    "shadow": ("what", "group", "time", "eur_per_kwh"),
 }
 #: A time stamp this near to the start of a step (in steps) is that start.
 SAME_STEP = 1e-6
@@ -56,6 +57,7 @@ class ResultsFolder:
     """None where there is no such file, as below."""
     reserve: pd.DataFrame | None = None
     shares: pd.DataFrame | None = None
+    shadow: pd.DataFrame | None = None
 
     @classmethod
     def read(cls, folder: Path) -> ResultsFolder:
