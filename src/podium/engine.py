@@ -64,6 +64,7 @@ def level1(
     kept: Kept | None = None,
 ) -> LocalResult:
     """Level 1 of a study: what `run` begins with, to be given to it later (arguments as of `run`)."""
+    _ensure_ready(study)
     return local_of(study, workers if where is None else where, phase("level 1"), kept)
 
 
@@ -95,6 +96,7 @@ def run(
     that fails is in the result.
     """
     place = workers if where is None else where
+    _ensure_ready(study)
     if study.options.method == "exact":
         ensure_no_arbitrage(study.prices, study.horizon)
     local = local or level1(study, workers=workers, where=where, phase=phase, kept=kept)
@@ -111,6 +113,12 @@ def run(
         promised = once("reference promise", lambda _: _promise(study, local))
     phase("check")
     return _checked(Result(study, local, plan, promised, CheckReport.joined(()), bids))
+
+
+def _ensure_ready(study: Study) -> None:
+    """Raise InputError where a study that was read lacks prices, with file and line."""
+    if study.prices is None and study.unready:
+        raise InputError(study.unready)
 
 
 class _Phases:
