@@ -207,6 +207,23 @@ def test_uvam_is_sold_in_its_hours(tmp_path: Path) -> None:
     assert evening.availability_eur_per_mw_h[0] * 4 * 261 == pytest.approx(30_000, rel=1e-3)
 
 
+def test_a_product_without_a_day_in_the_horizon_is_told_of(tmp_path: Path) -> None:
+    """2018-05-14 is a Monday: nothing is sold of what Saturdays and Sundays have, and the study runs."""
+    text = "reserve:\n  - {name: x, direction: up, availability_eur_per_mw_h: 3, weekdays: [sat, sun]}"
+    study = load_study(write_files(tmp_path, with_market(text)))
+    assert study.market.reserves == ()
+    notice = f"study.yaml, line {HEAD + 3}: product 'x' is sold on sat, sun alone, so nothing of it here"
+    assert notice in study.notices
+
+
+def test_hours_outside_the_horizon_are_a_problem(tmp_path: Path) -> None:
+    """Half a day has no evening."""
+    files = with_market("reserve:\n  - {name: x, direction: up, availability_eur_per_mw_h: 3, hours: '20:00-24:00'}")
+    files["study.yaml"] = files["study.yaml"].replace("days: 1", "hours: 12")
+    with pytest.raises(InputError, match=r"product 'x' has no whole block between .*; expected hours and days"):
+        load_study(write_files(tmp_path, files))
+
+
 def test_uvam_is_not_sold_at_the_weekend() -> None:
     """Friday to Monday: two days with a block, two without."""
     horizon = Horizon.days("2018-05-18", 4, 15, "Europe/Rome")
@@ -385,10 +402,11 @@ CASES: list[tuple[str, str]] = [
         "or step_minutes: 20",
     ),
     (
-        PRODUCT + ", weekdays: [sat, sun]}",
-        "line 2: product 'x' has no whole block between 2018-05-14T00:00+02:00 and the end; expected hours and days "
-        "inside the horizon",
+        "reserve:\n  - {preset: it-uvam-2021, only: uvam-evening, hours: '19:00-20:00', sustain_hours: 2}",
+        "line 2: offered for 1 h; expected at least 2 h",
     ),
+    ("reserve:\n  - {preset: it-uvam-2021, block_minutes: 60}", "line 2: offered for 1 h; expected at least 2 h"),
+    ("reserve:\n  - {preset: it-uvam-2021, sustain_hours: 1.5}", "line 2: held for 1.5 h; expected at least 2 h"),
     (
         PRODUCT + ", increment_mw: 0.3, maximum_mw: 1}",
         "line 2: at most 1 MW in steps of 0.3 MW; expected a maximum that is a multiple of the increment",

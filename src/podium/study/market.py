@@ -272,15 +272,47 @@ class MarketReader:
         """Where the product is sold; None where that cannot be said (a problem)."""
         table = keys.availability_eur_per_mw_h
         blocks = None
+        self._held_long_enough(keys, row)
         with self._noting("reserve", row, "block_minutes"):
             if isinstance(table, BlockTable) and keys.block_minutes is None and keys.hours is None:
                 file = self.place.open(table, "market", "reserve", row, AVAILABILITY)
                 blocks = read_blocks(file, _columns(table, name, AVAILABILITY), self.place.horizon, self._clock(table))
+                self._long_enough(keys, min(blocks.ends - blocks.starts, default=0) * self._step_hours, row)
             elif (window := self._window(keys, row)) is not None:
+                self._long_enough(keys, window.block_minutes / 60, row)
+                if not self._some_day(window, name, row):
+                    return None
                 blocks = window.blocks(self.place.horizon)
         if blocks is not None:
             self._remark(blocks, name, row)
         return blocks
+
+    @property
+    def _step_hours(self) -> float:
+        return self.place.horizon.step_hours
+
+    def _held_long_enough(self, keys: ReserveKeys, row: int) -> None:
+        """An offer is held as long as the product asks for."""
+        held = 1.0 if keys.sustain_hours is None else keys.sustain_hours
+        if keys.least_hours is not None and held < keys.least_hours:
+            self._say(f"held for {held:g} h", f"at least {keys.least_hours:g} h", "reserve", row, "sustain_hours")
+
+    def _long_enough(self, keys: ReserveKeys, hours: float, row: int) -> None:
+        """Blocks of these hours are as long as the product asks for."""
+        if keys.least_hours is not None and hours < keys.least_hours:
+            key = "hours" if keys.block_minutes is None else "block_minutes"
+            self._say(f"offered for {hours:g} h", f"at least {keys.least_hours:g} h", "reserve", row, key)
+
+    def _some_day(self, window: Window, name: str, row: int) -> bool:
+        """Whether the product is sold on any day of the horizon; where not, that is worth knowing."""
+        some = bool(np.isin(self.place.horizon.times.day_of_week, window.weekdays).any())
+        if not some:
+            where, days = (
+                self.place.where("market", "reserve", row),
+                ", ".join(WEEKDAYS[day] for day in window.weekdays),
+            )
+            self.notices.append(f"{where}: product {name!r} is sold on {days} alone, so nothing of it here")
+        return some
 
     def _remark(self, blocks: Blocks, name: str, row: int) -> None:
         """A product that is sold nowhere is a problem, a block that the horizon cuts is worth knowing."""
