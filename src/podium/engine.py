@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from podium.checking import Backing as CheckedBacking
-from podium.checking import (
-    CheckReport,
-    check_backed,
-    check_offers,
-    check_portfolio_limits,
-    check_position,
-    check_reserve,
-    check_results,
-    check_schedule,
-)
+from podium.checking import CheckReport, check_files, check_results, check_schedule
 from podium.checking import Schedule as CheckedSchedule
 from podium.compute import Kept, Progress, Where, silent
 from podium.compute.fingerprint import fingerprint
 from podium.errors import InputError, Problem
-from podium.flex.exact import Schedule
-from podium.flexstore import Floats
-from podium.local import Failure, LocalResult
+from podium.local import LocalResult
 from podium.market.bidding import bids_of
 from podium.market.coordination import Round
 from podium.market.energy import ensure_no_arbitrage
-from podium.market.plan import Plan, local_of, optimise_portfolio, promise, undeliverable
+from podium.market.plan import local_of, optimise_portfolio, promise, undeliverable
 from podium.market.prices import KWH_PER_MWH
-from podium.results import RESULTS, Outcome, Promise, replaced, summary_of, write_files, write_report
+from podium.results import RESULTS, Outcome, Promise, files_of, replaced, summary_of, write_files, write_report
 from podium.study import Study
 from podium.version import __version__
 
@@ -75,13 +64,14 @@ def level1(
     kept: Kept | None = None,
 ) -> LocalResult:
     """Level 1 of a study: what `run` begins with, to be given to it later (arguments as of `run`)."""
+    _ensure_ready(study)
     return local_of(study, workers if where is None else where, phase("level 1"), kept)
 
 
 def level1_result(study: Study, local: LocalResult, *, phase: Phase = _quiet) -> Result:
     """Level 1 of a study as a result of its own, checked: there is no plan, and nothing is promised."""
     phase("check")
-    return Result(study, local, None, None, _checked(study, local, None))
+    return _checked(Result(study, local, None, None, CheckReport.joined(())))
 
 
 def run(
@@ -106,6 +96,7 @@ def run(
     that fails is in the result.
     """
     place = workers if where is None else where
+    _ensure_ready(study)
     if study.options.method == "exact":
         ensure_no_arbitrage(study.prices, study.horizon)
     local = local or level1(study, workers=workers, where=where, phase=phase, kept=kept)
@@ -121,7 +112,13 @@ def run(
     if study.prices is not None:
         promised = once("reference promise", lambda _: _promise(study, local))
     phase("check")
-    return Result(study, local, plan, promised, _checked(study, local, plan), bids)
+    return _checked(Result(study, local, plan, promised, CheckReport.joined(()), bids))
+
+
+def _ensure_ready(study: Study) -> None:
+    """Raise InputError where a study that was read lacks prices, with file and line."""
+    if study.prices is None and study.unready:
+        raise InputError(study.unready)
 
 
 class _Phases:
@@ -165,56 +162,20 @@ def _promise(study: Study, local: LocalResult) -> Promise:
     return Promise(result, most, least, delivered_eur)
 
 
-def _checked(study: Study, local: LocalResult, plan: Plan | None) -> CheckReport:
-    """Level 1's baseline and the plan, judged from the study's data alone."""
-    base = local.baseline
-    reports = [_judged(study, local, base.schedule, base.net_kw, base.failures)]
-    if plan is not None and plan.schedule is not base.schedule:
-        reports.append(_judged(study, local, plan.schedule, plan.pod_kw, plan.failures))
-    if plan is not None and plan.method == "exact" and study.market.sells:
-        reports += _judged_market(study, local, plan)
-    return CheckReport.joined(reports)
+def _checked(result: Result) -> Result:
+    """A result with what the check says of it, from the study's data alone.
+
+    All that `check` will say of its files, and level 1's baseline, of which the files keep only the powers.
+    """
+    study = result.study
+    reports = [check_files(study.portfolio, study.prices, files_of(result), market=study.market)]
+    if result.schedule is not result.local.baseline.schedule:
+        reports.append(_judged_baseline(study, result.local))
+    return replace(result, check=CheckReport.joined(reports))
 
 
-def _judged_market(study: Study, local: LocalResult, plan: Plan) -> list[CheckReport]:
-    """Offers by their rules, what backs them, and the limits of the portfolio with all offers called."""
-    portfolio, market, base = study.portfolio, study.market, local.baseline
-    backing = CheckedBacking(
-        base.device_ids, (), np.zeros((0, *plan.schedule.p.shape)), np.zeros((0, *plan.schedule.p.shape))
-    )
-    if plan.backing is not None:
-        names = tuple(dict.fromkeys(plan.backing.products))
-        rows = [[n for n, other in enumerate(plan.backing.products) if other == name] for name in names]
-        up, down = (
-            np.stack([side[of_name].sum(axis=0) for of_name in rows])
-            for side in (plan.backing.up_kw, plan.backing.down_kw)
-        )
-        backing = CheckedBacking(base.device_ids, names, up, down)
-    failed = {failure.pod for failure in plan.failures}
-    schedule = _to_check(local, plan.schedule)
-    return [
-        check_reserve(portfolio, schedule, backing, market, without_pods=failed),
-        check_offers(market, study.horizon, plan.offers_kw),
-        check_backed(market, study.horizon, plan.offers_kw, backing),
-        check_portfolio_limits(portfolio, market, plan.pod_kw, plan.offers_kw, backing),
-    ]
-
-
-def _to_check(local: LocalResult, schedule: Schedule) -> CheckedSchedule:
-    levels = np.where(local.baseline.has_store[:, None], schedule.e, np.nan)
-    return CheckedSchedule(local.baseline.device_ids, schedule.p, levels, schedule.aux, schedule.spill)
-
-
-def _judged(
-    study: Study, local: LocalResult, schedule: Schedule, net_kw: Floats, failures: Sequence[Failure]
-) -> CheckReport:
-    """One schedule, and whether its powers sum to the net power of the PODs that have one."""
-    failed = {failure.pod for failure in failures}
-    kept = ~np.isin(study.portfolio.ids, list(failed))
-    judged = _to_check(local, schedule)
-    return CheckReport.joined(
-        (
-            check_schedule(study.portfolio, judged, without_pods=failed),
-            check_position(study.portfolio, judged, net_kw[kept].sum(axis=0), without_pods=failed),
-        )
-    )
+def _judged_baseline(study: Study, local: LocalResult) -> CheckReport:
+    base, found = local.baseline, local.baseline.schedule
+    levels = np.where(base.has_store[:, None], found.e, np.nan)
+    schedule = CheckedSchedule(base.device_ids, found.p, levels, found.aux, found.spill)
+    return check_schedule(study.portfolio, schedule, without_pods={failure.pod for failure in base.failures})

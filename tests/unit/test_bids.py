@@ -139,6 +139,16 @@ def test_quantities_keep_the_limits_with_all_offers_called() -> None:
     assert mean_limits(None, LADDER, np.zeros((2, 2)))[1].tolist() == [np.inf]
 
 
+def test_the_curve_reaches_a_plan_that_misses_its_limits() -> None:
+    """A plan at 520 kW, of at most 350 and at least -250: 0.5 MW at its price; the other side keeps its limit."""
+    curve = energy_curve(NET, LADDER, expected([100.0], [520.0]), -250.0, 350.0)
+    assert curve.at(0, 100.0) == 0.5
+    assert curve.quantity_mw.min() == -0.2
+    below = energy_curve(NET, LADDER, expected([100.0], [-420.0]), -250.0, 350.0)
+    assert below.at(0, 100.0) == -0.4
+    assert below.quantity_mw.max() == 0.3
+
+
 def test_an_area_s_limits_hold_before_areas_are_summed() -> None:
     """Two parts of two areas; the second may take 30 kW together: 20 + 25 become 30, and 5 - 50 stay."""
     ladder = Ladder(np.zeros(2, dtype=np.int64), np.array([[-0.01, 0.0]]))

@@ -557,12 +557,20 @@ def write_results(folder: Path, change: Change) -> Path:
                 "sell_eur_per_mwh": PRICES.sell, "profit_eur": profit,
             }
         ),
+        "bids": pd.DataFrame(
+            {
+                "market": "energy", "direction": "net", "start": times,
+                "end": times + pd.Timedelta(minutes=HORIZON.step_minutes), "price_eur_per_mwh": 50.0,
+                "availability_eur_per_mw_h": np.nan, "quantity_mw": np.round(position / 1000, 1),
+            }
+        ),
     }  # fmt: skip
     summary = {
         "start": HORIZON.start.isoformat(), "end": HORIZON.end.isoformat(), "step_minutes": 30, "steps": STEPS,
         "pods": 2, "devices": 10, "level1": {"cost_eur": float(cost.sum()), "failed": 0}, "level2": dict(level2),
+        "undelivered_kwh": 0.0, "worth": {"plan_eur": total, "alone_eur": -float(cost.sum())},
     }  # fmt: skip
-    documents = {"summary": summary, "certificate": dict(level2)}
+    documents = {"summary": summary, "certificate": level2 | {"worth": summary["worth"]}}
     change(tables, documents)
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet")
@@ -655,9 +663,11 @@ def test_a_failed_pod_keeps_its_declared_baseline(tmp_path: Path) -> None:
         total = float(profit.sum() - HOME_USE_EUR)
         tables["pod_summary"]["plan_profit_eur"] = [total, 0.0]
         level2 = {"method": "exact", "profit_eur": total, "bound_eur": total, "gap": 0.0}
-        documents["certificate"] = level2
+        cost = float(tables["pod_summary"]["cost_eur"][0])
+        worth = documents["summary"]["worth"] = {"plan_eur": total, "alone_eur": -cost}
+        documents["certificate"] = level2 | {"worth": worth}
         documents["summary"]["level2"] = level2
-        documents["summary"]["level1"] = {"cost_eur": float(tables["pod_summary"]["cost_eur"][0]), "failed": 1}
+        documents["summary"]["level1"] = {"cost_eur": cost, "failed": 1}
 
     works = PODS[1].model_copy(update={"baseline_profile": "plant", "baseline_scale_kw": 0.5})
     report = check_results(portfolio(PODS[0], works), PRICES, write_results(tmp_path, change))

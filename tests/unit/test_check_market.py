@@ -282,6 +282,13 @@ Change = Callable[[Tables, Documents], None]
 #: EUR/MW/h, and 1 kW x 2 h x 5. Bills: 36.28 kWh at 0.3 less 24 kWh at 0.05. Wear of 0.72 kWh, fuel for 24 kWh.
 PARTS = {"energy_eur": -0.7368, "reserve_eur": 0.45, "retail_eur": 9.684, "device_eur": 2.436, "peak_eur": 2.5}
 PROFIT = -0.7368 + 0.45 - 9.684 - 2.436 - 2.5
+#: 36.28 kWh withdrawn at home and 24 kWh injected at works; of the first product 10.8 and 7.2 kWh are backed there.
+SHADOW = {
+    ("energy", "north"): 0.05, ("energy", ""): 0.06, ("up-2h up", "north"): 0.01, ("up-2h up", ""): 0.02,
+}  # fmt: skip
+#: ... of the second 2 kWh up at home, and down 2/3 of 2 kWh there and 1/3 at works; 2 kWh of headroom each.
+MOVED = np.array([36.28 + 10.8 + 2 + 4 / 3 + 2, 24 + 7.2 + 2 / 3 + 2])
+REST = PROFIT - (-1.814 + 1.44 + 0.108 + 0.144 - 10.884 + 1.2 - 0.036 - 2.4)
 
 
 def bids() -> pd.DataFrame:
@@ -316,8 +323,8 @@ def tables_of() -> Tables:
     position = net.sum(axis=0)
     shares = pd.DataFrame(
         {
-            "pod": ["home", "works"], "energy_eur": [-1.0, 0.2632], "reserve_eur": [0.3, 0.15],
-            "retail_eur": [-10.884, 1.2], "device_eur": [-0.036, -2.4], "limits_eur": [-2.0, -0.5],
+            "pod": ["home", "works"], "energy_eur": [-1.814, 1.44], "reserve_eur": [0.108, 0.144],
+            "retail_eur": [-10.884, 1.2], "device_eur": [-0.036, -2.4], "limits_eur": REST * MOVED / sum(MOVED),
         }
     )  # fmt: skip
     shares["contribution_eur"] = shares.iloc[:, 1:].sum(axis=1)
@@ -350,12 +357,17 @@ def tables_of() -> Tables:
         "bids": bids(),
         "reserve": reserve_rows(),
         "shares": shares,
+        "shadow": pd.DataFrame(
+            [(*name, time, price) for name, price in SHADOW.items() for time in times],
+            columns=["what", "group", "time", "eur_per_kwh"],
+        ),
     }  # fmt: skip
 
 
 def write(folder: Path, change: Change) -> Path:
     tables = tables_of()
     level2 = {"method": "exact", "profit_eur": PROFIT, "bound_eur": PROFIT + 0.25, "gap": 0.25 / abs(PROFIT)}
+    worth = {"plan_eur": PROFIT, "alone_eur": -12.12, "reference_promise_eur": 3.0, "reference_delivered_eur": 2.0}
     rounds = [
         {"round": 1, "bound_eur": PROFIT + 1, "profit_eur": None},
         {"round": 2, "bound_eur": PROFIT + 0.25, "profit_eur": PROFIT},
@@ -363,8 +375,9 @@ def write(folder: Path, change: Change) -> Path:
     summary = {
         "start": HORIZON.start.isoformat(), "end": HORIZON.end.isoformat(), "step_minutes": 30, "steps": STEPS,
         "pods": 2, "devices": 3, "level1": {"cost_eur": 12.12, "failed": 0}, "level2": level2 | PARTS,
+        "undelivered_kwh": 0.0, "worth": worth, "virtus": {"profit_eur": 3.0},
     }  # fmt: skip
-    documents: Documents = {"summary": summary, "certificate": level2 | {"rounds": rounds}}
+    documents: Documents = {"summary": summary, "certificate": level2 | {"rounds": rounds, "worth": dict(worth)}}
     change(tables, documents)
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet")
@@ -399,6 +412,27 @@ def round_of(number: int, name: str, value: float) -> Change:
         documents["certificate"]["rounds"][number][name] = value
 
     return change
+
+
+def moved(column: str, eur: float, table: str = "shares") -> Change:
+    """Money goes from the second POD to the first, in a part and in its sum."""
+
+    def change(tables: Tables, _documents: Documents) -> None:
+        for name in {column, "contribution_eur"} & set(tables[table].columns):
+            tables[table][name] += np.array([eur, -eur])
+
+    return change
+
+
+def worth(document: str, name: str) -> Change:
+    def change(_tables: Tables, documents: Documents) -> None:
+        documents[document]["worth"][name] = 7.0
+
+    return change
+
+
+def undelivered(_tables: Tables, documents: Documents) -> None:
+    documents["summary"]["undelivered_kwh"] = 5.0
 
 
 def long_curve(tables: Tables, _documents: Documents) -> None:
@@ -439,7 +473,7 @@ ALL = list(range(15))
         (cell("bids", "quantity_mw", 0, 0.15), "the energy bid from 2018-05-14T00:00+02:00 has 0.15 MW, no multiple"),
         (cell("bids", "price_eur_per_mwh", 1, 10.0), "has the price 10 EUR/MWh after 20; prices must rise"),
         (cell("bids", "price_eur_per_mwh", 1, np.nan), "has a price or quantity that is no finite number"),
-        (cell("bids", "quantity_mw", 0, 0.4), ""),
+        (cell("bids", "price_eur_per_mwh", 0, 30.0), ""),
         (rows_of("bids", [2, *ALL[3:]]), "gives -0.1 MW at the market's 50 EUR/MWh, but the plan's mean position is"),
         (long_curve, "has 201 rows; at most 200 are allowed"),
         (cell("reserve", "backed_kw", 0, 9.0), "'battery', 2018-05-14T00:00:00+02:00: backs 9 kW for 'up-2h'"),
@@ -453,6 +487,20 @@ ALL = list(range(15))
         (cell("shares", "pod", 1, "mill"), "POD 'mill': the study has no such POD, but shares.parquet has"),
         (cell("shares", "energy_eur", 0, 0.0), "POD 'home': shares.parquet, contribution_eur is"),
         (cell("shares", "contribution_eur", 0, 0.0), "shares.parquet, the sum of contribution_eur is"),
+        (moved("energy_eur", 0.5), "energy_eur of POD 'home' is -1.314, but should be -1.814"),
+        (moved("reserve_eur", 0.05), "reserve_eur of POD 'home' is 0.158, but should be 0.108"),
+        (moved("limits_eur", 0.25), "shares.parquet, limits_eur of POD 'home' is"),
+        (cell("shadow", "eur_per_kwh", 0, 0.06), "energy_eur of POD 'home' is -1.814, but should be -1.869"),
+        (without("shadow"), "the study couples its PODs, but there is no shadow.parquet"),
+        (moved("plan_profit_eur", 1.0, "pod_summary"), "pod_summary.parquet, plan_profit_eur of POD 'home' is"),
+        (worth("summary", "plan_eur"), "summary.json, worth.plan_eur is 7.0, but should be"),
+        (worth("summary", "alone_eur"), "summary.json, worth.alone_eur is 7.0, but should be -12.12"),
+        (worth("summary", "reference_promise_eur"), "worth.reference_promise_eur is 7.0, but should be 3"),
+        (worth("certificate", "reference_delivered_eur"), "'reference_delivered_eur': 2.0}, but certificate.json"),
+        (undelivered, "summary.json, undelivered_kwh is 5.0, but should be"),
+        (rows_of("bids", ALL[12:]), "has no energy bid for the market time unit from 2018-05-14 03:00:00+02:00"),
+        (cell("bids", "quantity_mw", 0, 5.0), "has 5 MW, more than the 0.008 MW that the portfolio's limits leave"),
+        (cell("bids", "quantity_mw", 2, -5.0), "has -5 MW, less than the -0.014 MW that the portfolio's limits leave"),
         (cell("shares", "retail_eur", 1, 1.3), "retail_eur of POD 'works' is 1.3, but should be 1.2"),
         (cell("shares", "device_eur", 1, 2.4), "device_eur of POD 'works' is 2.4, but should be -2.4"),
         (round_of(1, "bound_eur", PROFIT + 0.3), "the least bound_eur of its 2 rounds is"),

@@ -77,6 +77,12 @@ RESERVE_EUR = 0.03 * 0.5 * 40 + 0.02 * 23.2 + 0.6
 RETAIL_EUR = [0.6, 16.0]
 WEAR_EUR = 0.02 * 8 * 0.5
 PEAK_EUR = 0.5 * 30
+#: POD a withdraws 1 kWh and backs 50 kWh of `up`, 30 up and 30 down of the other, and 9 and 6 of headroom; POD b
+#: withdraws 50 kWh.
+SHADOW = {
+    ("energy", "north"): 1.0, ("energy", ""): -(ENERGY_EUR + 1) / 50, ("up up", "north"): 1.064 / 50,
+    ("both up", "north"): 0.6 / 30,
+}  # fmt: skip
 PROFIT_EUR = ENERGY_EUR + RESERVE_EUR - sum(RETAIL_EUR) - WEAR_EUR - PEAK_EUR
 
 
@@ -352,7 +358,8 @@ def write_results(folder: Path, change: Change) -> Path:
              "offers_mw": {"up": [0.03, 0.02], "both": [0.01]}}  # fmt: skip
     share = pd.DataFrame(
         {"pod": ["a", "b"], "energy_eur": [-1.0, ENERGY_EUR + 1], "reserve_eur": [RESERVE_EUR, 0.0],
-         "retail_eur": [-0.6, -16.0], "device_eur": [-WEAR_EUR, 0.0], "limits_eur": [-5.0, 5 - PEAK_EUR]}
+         "retail_eur": [-0.6, -16.0], "device_eur": [-WEAR_EUR, 0.0],
+         "limits_eur": [-PEAK_EUR * 134 / 184, -PEAK_EUR * 50 / 184]}
     )  # fmt: skip
     share["contribution_eur"] = share.iloc[:, 1:].sum(axis=1)
     tables = {
@@ -369,12 +376,17 @@ def write_results(folder: Path, change: Change) -> Path:
              "sell_eur_per_mwh": SELL, "profit_eur": -mean * BUY / 2000}
         ),
         "bids": bid_table(), "reserve": reserve_table(), "shares": share,
+        "shadow": pd.DataFrame(
+            [(*name, time, price) for name, price in SHADOW.items() for time in times],
+            columns=["what", "group", "time", "eur_per_kwh"],
+        ),
     }  # fmt: skip
     summary = {
         "start": HORIZON.start.isoformat(), "end": HORIZON.end.isoformat(), "step_minutes": 30, "steps": STEPS,
         "pods": 2, "devices": 2, "level1": {"cost_eur": 16.68, "failed": 0}, "level2": level2 | parts,
+        "undelivered_kwh": 0.0, "worth": {"plan_eur": PROFIT_EUR, "alone_eur": -16.68},
     }  # fmt: skip
-    documents = {"summary": summary, "certificate": level2 | {"rounds": rounds}}
+    documents = {"summary": summary, "certificate": level2 | {"rounds": rounds, "worth": dict(summary["worth"])}}
     change(tables, documents)
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet")
@@ -464,7 +476,8 @@ def test_the_reference_method_sells_nothing(tmp_path: Path) -> None:
         tables["steps"]["profit_eur"] = energy
         profit = float(energy.sum()) - WEAR_EUR
         level2 = {"method": "virtus", "profit_eur": profit, "bound_eur": None, "gap": None}
-        documents["certificate"], documents["summary"]["level2"] = level2, dict(level2)
+        worth = documents["summary"]["worth"] = {"plan_eur": profit, "alone_eur": -16.68}
+        documents["certificate"], documents["summary"]["level2"] = level2 | {"worth": worth}, dict(level2)
         tables["pod_summary"]["plan_profit_eur"] = [profit, 0.0]
         for name in ("bids", "reserve", "shares"):
             del tables[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from podium.devices import Battery, FixedLoad, Pv
 from podium.engine import PHASES, Result
 from podium.errors import InputError
 from podium.horizon import Horizon
+from podium.market.bidding import Bids
 from podium.market.prices import EnergyPrices
+from podium.market.terms import Market, PositionLimits
 from podium.portfolio import Pod, Portfolio
 from podium.study import Study
 
@@ -147,6 +150,39 @@ def test_the_tables_agree_with_each_other_and_with_the_result(tmp_path: Path) ->
     assert result.summary["undelivered_kwh"] == pytest.approx(0, abs=1e-9)
 
 
+def test_a_run_judges_all_that_the_check_judges(tmp_path: Path) -> None:
+    """Limits that nothing can keep: both tell the same, and no bid contradicts the plan, which a notice speaks of."""
+    limits = PositionLimits(np.full(6, 0.01), np.full(6, 0.01))
+    given = replace(study(home("a"), home("b")), market=Market(limits=limits, headroom_up_kw=20.0))
+    result = ran(given)
+    again = podium.check(given, written(result, tmp_path))
+    assert [str(found) for found in result.check.violations] == [str(found) for found in again.violations]
+    assert result.check.count == again.count > 0
+    assert result.check.max_violation_kw == again.max_violation_kw
+    told = {found.what.split(" promises ")[0].split(" is ")[0] for found in again.violations}
+    assert "the headroom" in told
+    assert not any("bid" in what for what in told)
+    assert "bids for energy reach as far as the plan" in result.summary["notices"][0]
+
+
+def test_a_run_judges_its_bids_and_its_money(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A curve 1 MW off, and a summary that earns 1 EUR more, are told by the run itself."""
+    given = study(home("a"))
+    plain = engine.bids_of
+
+    def moved(*arguments: Any) -> Bids:
+        bids = plain(*arguments)
+        return replace(bids, rows=bids.rows.assign(quantity_mw=bids.rows["quantity_mw"] + 1.0))
+
+    monkeypatch.setattr(engine, "bids_of", moved)
+    spoiled = ran(given)
+    assert not spoiled.ok
+    assert all(found.what.startswith("the energy bid from") for found in spoiled.check.violations)
+    monkeypatch.setattr(engine, "bids_of", plain)
+    monkeypatch.setattr("podium.market.plan.Money.profit_eur", property(lambda money: 1.0 + money.energy_eur))
+    assert any("level2.profit_eur" in found.what for found in ran(given).check.violations)
+
+
 def test_a_failing_pod_is_in_every_file_and_stops_nothing(tmp_path: Path) -> None:
     """It holds what it declares, in the position too, and has no set points; the run is not `ok`; the check is."""
     given = study(home("a"), broken(), home("c"))
@@ -267,7 +303,12 @@ def test_a_run_from_a_known_level_1_is_the_same_run(tmp_path: Path) -> None:
     assert alone.ok
     assert alone.summary["level2"]["method"] is None
     assert alone.summary["level1"]["cost_eur"] == whole.summary["level1"]["cost_eur"]
-    assert (written(alone, tmp_path) / "report.html").is_file()
+    folder = written(alone, tmp_path)
+    assert (folder / "report.html").is_file()
+    assert podium.check(given, folder).good
+    steps = pd.read_parquet(folder / "steps.parquet")
+    steps.assign(profit_eur=1.0).to_parquet(folder / "steps.parquet")
+    assert "names no method of level 2" in str(podium.check(given, folder))
 
 
 def test_the_virtus_run_checks_good(tmp_path: Path) -> None:

@@ -178,6 +178,27 @@ def test_reserve_pays_for_what_the_price_does_not(tmp_path: Path) -> None:
     assert any("kW down ready for down" in line for line in found.lines)
 
 
+@pytest.mark.parametrize(
+    ("priced", "words"),
+    [(True, "the reserve that it holds ready pays for that"), (False, "it holds ready has no price in this step")],
+)
+def test_only_reserve_with_a_price_is_a_reason(tmp_path: Path, priced: bool, words: str) -> None:
+    """A battery that holds headroom is made to buy at 200 EUR/MWh; without a price, headroom does not pay for that."""
+    full = battery(energy_initial_kwh=10, energy_end_min_kwh=0)
+    given = study(Pod(pod="home", devices=[full]), market=Market(headroom_up_kw=2.0))
+    folder = written(given, tmp_path)
+    schedule, shadow = (pd.read_parquet(folder / f"{name}.parquet") for name in ("schedule", "shadow"))
+    schedule.loc[2, "power_kw"] = 1.0
+    schedule.to_parquet(folder / "schedule.parquet")
+    if not priced:
+        shadow.assign(eur_per_kwh=shadow["eur_per_kwh"].where(shadow["what"] == "energy", 0.0)).to_parquet(
+            folder / "shadow.parquet"
+        )
+    found = podium.explain(given, folder, pod="home", at=MOMENTS[2])
+    (line,) = [line for line in lone(found).why if line.startswith("It withdraws although")]
+    assert words in line
+
+
 def test_devices_without_a_choice_say_so(tmp_path: Path) -> None:
     """A load is given; the sun's limit is worth the price of half an hour; each device once, or only the one asked."""
     given = study(Pod(pod="home", devices=[FixedLoad(device="load", profile="load"), Pv(device="pv", profile="sun")]))

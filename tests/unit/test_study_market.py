@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import podium
 from podium.devices import KINDS
 from podium.errors import InputError
 from podium.horizon import Horizon
@@ -159,6 +160,21 @@ def test_energy_of_mfrr_is_sold_by_the_quarter_hour(tmp_path: Path) -> None:
         assert (product.activation_eur_per_mwh == 140).all()
 
 
+def test_a_market_without_prices_is_told_with_its_line(tmp_path: Path) -> None:
+    """Such a study can be read, but not run: a limit needs prices, and so does a POD without a tariff."""
+    files = with_market("limits: {withdrawal_max_kw: 5}")
+    files["study.yaml"] = "\n".join(line for line in files["study.yaml"].splitlines() if "prices:" not in line) + "\n"
+    files["pods.csv"] = "pod,buy_eur_per_kwh,sell_eur_per_kwh\nhome-1,0.3,\nhome-2,0.3,0.1\n"
+    with pytest.raises(InputError) as caught:
+        podium.run(load_study(write_files(tmp_path, files)), workers=1)
+    tariff, settled = (str(problem) for problem in caught.value.problems)
+    assert tariff == (
+        "pods.csv, line 2: POD 'home-1': no selling price; expected sell_eur_per_kwh, sell_profile, or market prices "
+        "in the study"
+    )
+    assert settled.startswith(f"study.yaml, line {HEAD}: settlement 'market' without market prices; expected a file")
+
+
 def test_capacity_of_mfrr_takes_hourly_steps_and_energy_does_not(tmp_path: Path) -> None:
     """A block of four hours is four steps; a quarter-hour is none, with steps of 5 minutes it is three."""
     capacity = "reserve:\n  - {preset: eu-mfrr, availability_eur_per_mw_h: 8}"
@@ -178,7 +194,7 @@ def test_capacity_of_mfrr_takes_hourly_steps_and_energy_does_not(tmp_path: Path)
     assert [str(problem) for problem in caught.value.problems] == [
         f"study.yaml, line {HEAD + 3}: blocks of 15 min from 00:00 begin or end within a step; expected blocks of "
         "whole steps of 60 min, or step_minutes: 15"
-    ] * 2
+    ]
 
 
 def test_uvam_is_sold_in_its_hours(tmp_path: Path) -> None:
@@ -189,6 +205,23 @@ def test_uvam_is_sold_in_its_hours(tmp_path: Path) -> None:
     assert (afternoon.activation_eur_per_mwh[0], evening.activation_eur_per_mwh[0]) == (200.0, 400.0)
     assert afternoon.availability_eur_per_mw_h[0] * 3 * 261 == pytest.approx(22_500, rel=1e-3)
     assert evening.availability_eur_per_mw_h[0] * 4 * 261 == pytest.approx(30_000, rel=1e-3)
+
+
+def test_a_product_without_a_day_in_the_horizon_is_told_of(tmp_path: Path) -> None:
+    """2018-05-14 is a Monday: nothing is sold of what Saturdays and Sundays have, and the study runs."""
+    text = "reserve:\n  - {name: x, direction: up, availability_eur_per_mw_h: 3, weekdays: [sat, sun]}"
+    study = load_study(write_files(tmp_path, with_market(text)))
+    assert study.market.reserves == ()
+    notice = f"study.yaml, line {HEAD + 3}: product 'x' is sold on sat, sun alone, so nothing of it here"
+    assert notice in study.notices
+
+
+def test_hours_outside_the_horizon_are_a_problem(tmp_path: Path) -> None:
+    """Half a day has no evening."""
+    files = with_market("reserve:\n  - {name: x, direction: up, availability_eur_per_mw_h: 3, hours: '20:00-24:00'}")
+    files["study.yaml"] = files["study.yaml"].replace("days: 1", "hours: 12")
+    with pytest.raises(InputError, match=r"product 'x' has no whole block between .*; expected hours and days"):
+        load_study(write_files(tmp_path, files))
 
 
 def test_uvam_is_not_sold_at_the_weekend() -> None:
@@ -348,29 +381,32 @@ CASES: list[tuple[str, str]] = [
     ),
     (
         "reserve:\n  - preset: eu-mfrr-energy",
-        "line 2: 'activated_share' is missing in product 'mfrr-energy-up'; expected a line 'activated_share: ...'",
+        "line 2: 'activated_share' is missing in products 'mfrr-energy-up' and 'mfrr-energy-down'; expected a line "
+        "'activated_share: ...'",
     ),
     (
         "reserve:\n  - preset: eu-mfrr-energy",
-        "line 2: 'activation_eur_per_mwh' is missing in product 'mfrr-energy-down'; expected a line "
-        "'activation_eur_per_mwh: ...'",
+        "line 2: 'activation_eur_per_mwh' is missing in products 'mfrr-energy-up' and 'mfrr-energy-down'; expected a "
+        "line 'activation_eur_per_mwh: ...'",
     ),
     (PRODUCT + ", block_minutes: 300}", "line 2: blocks of 300 min in 24 h; expected a length that divides the day"),
     (
         PRODUCT + ", hours: '08:00-20:00', block_minutes: 300}",
         "line 2: blocks of 300 min in 12 h; expected a length that divides the hours 08:00-20:00",
     ),
-    (PRODUCT + ", hours: '20:00-08:00'}", "line 2: hours '20:00-08:00'; expected hours of a day such as 15:00-18:00"),
+    (PRODUCT + ", hours: '20:00-08:00'}", "line 2: hours '20:00-08:00'; expected hours of one day such "
+     "as 15:00-18:00, not past midnight (24:00)"),
     (
         PRODUCT + ", block_minutes: 20}",
         "line 2: blocks of 20 min from 00:00 begin or end within a step; expected blocks of whole steps of 15 min, "
         "or step_minutes: 20",
     ),
     (
-        PRODUCT + ", weekdays: [sat, sun]}",
-        "line 2: product 'x' has no whole block between 2018-05-14T00:00+02:00 and the end; expected hours and days "
-        "inside the horizon",
+        "reserve:\n  - {preset: it-uvam-2021, only: uvam-evening, hours: '19:00-20:00', sustain_hours: 2}",
+        "line 2: offered for 1 h; expected at least 2 h",
     ),
+    ("reserve:\n  - {preset: it-uvam-2021, block_minutes: 60}", "line 2: offered for 1 h; expected at least 2 h"),
+    ("reserve:\n  - {preset: it-uvam-2021, sustain_hours: 1.5}", "line 2: held for 1.5 h; expected at least 2 h"),
     (
         PRODUCT + ", increment_mw: 0.3, maximum_mw: 1}",
         "line 2: at most 1 MW in steps of 0.3 MW; expected a maximum that is a multiple of the increment",

@@ -13,7 +13,8 @@ from podium.checking.offers import check_backed, check_offers, check_portfolio_l
 from podium.checking.replay import replay
 from podium.checking.report import CheckReport, Violation
 from podium.checking.reserve import check_reserve
-from podium.checking.results import check_results
+from podium.checking.results import check_files, check_results
+from podium.checking.results_folder import ResultsFolder
 from podium.checking.schedule import Schedule
 
 __all__ = [
@@ -21,10 +22,12 @@ __all__ = [
     "Backing",
     "Calls",
     "CheckReport",
+    "ResultsFolder",
     "Schedule",
     "Violation",
     "check_backed",
     "check_delivery",
+    "check_files",
     "check_offers",
     "check_portfolio_limits",
     "check_position",

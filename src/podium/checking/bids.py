@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium.checking.limits import Floats
+from podium.checking.offers import KW_PER_MW, Offers, called_kw
 from podium.checking.report import Findings
 from podium.horizon import Horizon
 from podium.market.terms import Market, ReserveProduct
@@ -17,7 +18,6 @@ BID_COLUMNS = (
     "market", "direction", "start", "end", "price_eur_per_mwh", "availability_eur_per_mw_h", "quantity_mw",
 )  # fmt: skip
 ENERGY = "energy"
-KW_PER_MW = 1000.0
 #: Energy is traded in these steps, MW, and at most this many of them make a curve.
 LOT_MW = 0.1
 ROWS_MAX = 200
@@ -67,11 +67,8 @@ def check_curves(
 ) -> None:  # fmt: skip
     """Curves are monotone, in lots, short enough, one per unit, and give the plan at the market's price.
 
-    `position_kw`, and buying and selling `prices` in EUR/MWh, are of shape (step,). No curve at all is no mistake:
-    the energy may be traded otherwise.
+    `position_kw`, and buying and selling `prices` in EUR/MWh, are of shape (step,).
     """
-    if not curves:
-        return
     count = np.bincount(unit)
     mean_mw = np.bincount(unit, position_kw) / count / KW_PER_MW
     middle = np.bincount(unit, (prices[0] + prices[1]) / 2.0) / count
@@ -83,6 +80,32 @@ def check_curves(
         where = f"the energy bid from {times[curve.unit].isoformat(timespec='minutes')}"
         _check_shape(findings, curve, where)
         _check_position(findings, curve, where, float(mean_mw[curve.unit]), float(middle[curve.unit]))
+
+
+def check_curve_limits(
+    findings: Findings, curves: tuple[Curve, ...], unit: NDArray[np.int64], position_kw: Floats, market: Market,
+    offers_kw: Offers,
+) -> None:  # fmt: skip
+    """No curve goes a lot beyond the portfolio's limits with all offers called, in the mean of its unit.
+
+    Where the plan at `position_kw` (step,) misses a limit, which is told elsewhere, the curve may reach the plan.
+    """
+    if market.limits is None:
+        return
+    count, called = np.bincount(unit), called_kw(market, len(unit), offers_kw)
+    rows = (called.up_kw - market.limits.injection_max_kw, market.limits.withdrawal_max_kw - called.down_kw)
+    times = findings.horizon.times[np.unique(unit, return_index=True)[1]]
+    planned, least, most = (np.bincount(unit, row) / count / KW_PER_MW for row in (position_kw, *rows))
+    for curve in curves:
+        where = f"the energy bid from {times[curve.unit].isoformat(timespec='minutes')}"
+        low, high = min(least[curve.unit], planned[curve.unit]), max(most[curve.unit], planned[curve.unit])
+        for off, words in (
+            (curve.quantity_mw - high, f"more than the {high:.9g} MW that the portfolio's limits leave"),
+            (low - curve.quantity_mw, f"less than the {low:.9g} MW that the portfolio's limits leave"),
+        ):
+            row = int(np.argmax(off))
+            if off[row] > LOT_MW + SAME_MW:
+                findings.note(f"{where} has {curve.quantity_mw[row]:.9g} MW, {words}", float(off[row]), "MW")
 
 
 def _check_shape(findings: Findings, curve: Curve, where: str) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from podium.checking.backing import Backing
-from podium.checking.bids import BID_COLUMNS, Bids, bids_of, check_curves, units_of
-from podium.checking.case import LEAST_EUR, MONEY_TOLERANCE, Case
+from podium.checking.bids import Bids, bids_of, check_curve_limits, check_curves, units_of
+from podium.checking.case import LEAST_EUR, Case
 from podium.checking.earnings import Earnings, earnings_of
 from podium.checking.judge import check_equal
 from podium.checking.limits import Floats
@@ -18,28 +18,27 @@ from podium.checking.money import device_cost_eur
 from podium.checking.offers import KW_PER_MW, check_backed, check_offers, check_portfolio_limits
 from podium.checking.report import CheckReport, Findings
 from podium.checking.reserve import check_reserve
-from podium.checking.results_folder import number_of, optional_table, steps_of
+from podium.checking.results_folder import number_of, steps_of
+from podium.checking.shares import check_shares
+from podium.checking.worth import check_worth
 from podium.market.terms import Market
 
-RESERVE_COLUMNS = ("device", "product", "direction", "time", "backed_kw")
-SHARE_PARTS = ("energy_eur", "reserve_eur", "retail_eur", "device_eur", "limits_eur")
-SHARE_COLUMNS = ("pod", *SHARE_PARTS, "contribution_eur")
 
-
-def check_market(case: Case, market: Market, folder: Path, absent: Sequence[str]) -> CheckReport:
+def check_market(case: Case, market: Market, absent: Sequence[str]) -> CheckReport:
     """All that level 2 says beside its schedule. The reference method sells nothing, so nothing of the kind is asked.
 
     `absent` names PODs without a schedule.
     """
     method = number_of(case.results.summary, "level2", "method")
     terms = market if method == "exact" else Market()
-    if case.prices is None and method is None:
-        return CheckReport((), 0, 0.0)
-    bids = _bids(case, terms, folder)
-    reports = []
+    if method is None:
+        _check_nothing_planned(case)
+        return CheckReport.joined(())
+    bids = _bids(case, terms)
+    backing, reports = _backing(case), []
     if method == "exact":
-        _check_files(case, terms, folder)
-        reports.append(_sold(case, terms, bids, _backing(case, folder), absent))
+        _check_files(case, terms)
+        reports.append(_sold(case, terms, bids, backing, absent))
     earned = earnings_of(
         case.portfolio,
         case.pods["plan_kw"],
@@ -52,42 +51,69 @@ def check_market(case: Case, market: Market, folder: Path, absent: Sequence[str]
     _check_steps(case, terms, earned)
     _check_profit(case, terms, earned)
     _check_offers_told(case, terms, bids)
-    _check_shares(case, earned, optional_table(folder / "shares.parquet", *SHARE_COLUMNS))
+    check_shares(case, terms, bids.offers_kw, backing, earned)
+    check_worth(case, earned)
     return CheckReport.joined(reports)
 
 
-def _check_files(case: Case, market: Market, folder: Path) -> None:
+def _check_nothing_planned(case: Case) -> None:
+    """Level 1 alone, and a study without a market, have no plan: no file says that anything is sold or earned."""
+    tables = [name for name in ("bids", "reserve", "shares") if getattr(case.results, name) is not None]
+    for name in tables:
+        case.findings.note(f"summary.json names no method of level 2, but there is a {name}.parquet", 1.0, "files")
+    earned = {
+        "summary.json, level2.profit_eur": number_of(case.results.summary, "level2", "profit_eur"),
+        "steps.parquet, profit_eur": _any_number(case.results.steps["profit_eur"]),
+        "pod_summary.parquet, plan_profit_eur": _any_number(case.results.pod_summary["plan_profit_eur"]),
+    }
+    for what, said in earned.items():
+        if said is not None:
+            case.findings.note(f"{what} has {said}, but summary.json names no method of level 2", np.nan, "EUR")
+
+
+def _any_number(column: pd.Series[Any]) -> float | None:
+    there = column.dropna()
+    return None if there.empty else float(there.iloc[0])
+
+
+def _check_files(case: Case, market: Market) -> None:
     """Files that the terms of the market ask for are there."""
     held = market.headroom_up_kw > 0 or market.headroom_down_kw > 0
+    coupled = market.sells or market.settlement != "market"
+    traded = case.prices is not None and market.settlement != "retail"
     wanted = {
-        "bids": ("sells reserve", bool(market.reserves)),
+        "bids": ("sells reserve" if market.reserves else "has an energy market", bool(market.reserves) or traded),
         "reserve": ("sells reserve or keeps headroom", bool(market.reserves) or held),
-        "shares": ("couples its PODs", market.sells or market.settlement != "market"),
+        "shares": ("couples its PODs", coupled),
+        "shadow": ("couples its PODs", coupled),
     }
     for name, (why, needed) in wanted.items():
-        if needed and not (folder / f"{name}.parquet").exists():
+        if needed and getattr(case.results, name) is None:
             case.findings.note(f"the study {why}, but there is no {name}.parquet", 1.0, "files")
 
 
-def _bids(case: Case, market: Market, folder: Path) -> Bids:
+def _bids(case: Case, market: Market) -> Bids:
     """What bids.parquet says; nothing where there is none."""
-    frame = optional_table(folder / "bids.parquet", *BID_COLUMNS)
+    frame = case.results.bids
     if frame is None:
         return Bids()
     bids = bids_of(case.findings, frame, market)
     if case.prices is not None and market.settlement != "retail":
-        unit = units_of(case.portfolio.horizon, market.time_unit_minutes)
-        prices = case.prices.buy, case.prices.sell
-        check_curves(case.findings, bids.curves, unit, np.asarray(case.steps["position_kw"]), prices)
+        unit, position = (
+            units_of(case.portfolio.horizon, market.time_unit_minutes),
+            np.asarray(case.steps["position_kw"]),
+        )
+        check_curves(case.findings, bids.curves, unit, position, (case.prices.buy, case.prices.sell))
+        check_curve_limits(case.findings, bids.curves, unit, position, market, bids.offers_kw)
     elif bids.curves:
         case.findings.note("bids.parquet bids for energy, but the study has no energy market", 1.0, "bids")
     return bids
 
 
-def _backing(case: Case, folder: Path) -> Backing:
+def _backing(case: Case) -> Backing:
     """What reserve.parquet says that devices back; nothing where there is none."""
     steps = case.portfolio.horizon.steps
-    frame = optional_table(folder / "reserve.parquet", *RESERVE_COLUMNS)
+    frame = case.results.reserve
     if frame is None or frame.empty:
         nothing = np.zeros((0, 0, steps))
         return Backing(np.zeros(0, dtype=object), (), nothing, nothing)
@@ -186,43 +212,3 @@ def _check_offers_told(case: Case, market: Market, bids: Bids) -> None:
             continue
         for block, (said, mw) in enumerate(zip(told, bid, strict=True)):
             case.equal(f"summary.json, level2.offers_mw of {product.name!r} in block {block}", said, mw, "MW")
-
-
-def _check_shares(case: Case, earned: Earnings, frame: pd.DataFrame | None) -> None:
-    """Every POD has one share, its parts sum to its contribution, and all contributions to the plan's profit."""
-    if frame is None:
-        return
-    ids = frame["pod"].astype(str).to_numpy()
-    rows = pd.Series(ids).value_counts()
-    for pod in case.names(np.ones(len(case.portfolio), dtype=bool)):
-        if rows.get(pod, 0) != 1:
-            case.findings.note(f"shares.parquet has {rows.get(pod, 0)} rows for this POD", 1.0, "rows", pod)
-    for pod in sorted(set(ids) - set(case.portfolio.ids.astype(str))):
-        case.findings.note("the study has no such POD, but shares.parquet has", 1.0, "PODs", pod)
-    numbers = {name: frame[name].to_numpy(dtype=float) for name in SHARE_COLUMNS[1:]}
-    contribution = numbers["contribution_eur"]
-    parts = np.sum([numbers[name] for name in SHARE_PARTS], axis=0)
-    for row in np.flatnonzero(~(abs(contribution - parts) <= _cents(numbers))):
-        what = f"shares.parquet, contribution_eur is {contribution[row]:.9g}, but its parts sum to {parts[row]:.9g}"
-        case.findings.note(what, float(abs(contribution[row] - parts[row])), "EUR", str(ids[row]))
-    total = float(contribution.sum())
-    case.equal("shares.parquet, the sum of contribution_eur", total, earned.profit_eur, "EUR", earned.scale_eur)
-    _check_own(case, earned, ids, numbers)
-
-
-def _check_own(case: Case, earned: Earnings, ids: np.ndarray, numbers: dict[str, Floats]) -> None:
-    """What a POD pays by itself is its own: its retail bill and its devices' costs, as negative parts of its share."""
-    if len(set(ids)) < len(ids):
-        return
-    row_of = pd.Index(ids).get_indexer(pd.Index(case.portfolio.ids.astype(str)))
-    for name, cost in (("retail_eur", earned.retail_by_pod_eur), ("device_eur", earned.device_by_pod_eur)):
-        for pod, row in enumerate(row_of):
-            if row >= 0:
-                what = f"shares.parquet, {name} of POD {case.portfolio.ids[pod]!r}"
-                case.equal(what, float(numbers[name][row]), -float(cost[pod]), "EUR")
-
-
-def _cents(numbers: dict[str, Floats]) -> Floats:
-    """What sums of these columns may be off by, row by row. Shape (row,)."""
-    size = np.max([abs(values) for values in numbers.values()], axis=0)
-    return np.asarray(MONEY_TOLERANCE * np.maximum(size, LEAST_EUR))

@@ -56,7 +56,7 @@ def check_backed(
     """Judge whether devices back every offer at every step of its block, and the headroom at all steps."""
     findings = Findings(horizon, np.array([], dtype=object), tolerance_kw)
     for product in market.reserves:
-        offer = _by_step(product, offers_kw, horizon.steps)
+        offer = by_step(product, offers_kw, horizon.steps)
         for direction, wanted in (("up", product.up), ("down", product.down)):
             if wanted:
                 _check_sum(
@@ -93,7 +93,7 @@ def called_kw(market: Market, steps: int, offers_kw: Offers) -> Called:
     """All offers and the headroom called at once."""
     up, down = np.full(steps, market.headroom_up_kw), np.full(steps, market.headroom_down_kw)
     for product in market.reserves:
-        offer = _by_step(product, offers_kw, steps)
+        offer = by_step(product, offers_kw, steps)
         up, down = up + product.up * offer, down + product.down * offer
     return Called(up, down)
 
@@ -163,7 +163,7 @@ def _called_of(portfolio: Portfolio, market: Market, offers_kw: Offers, backing:
     steps = portfolio.horizon.steps
     owned = {name for table in portfolio.devices.values() for name in table.ids[mine[table.pod].astype(bool)]}
     rows = np.array([name in owned for name in backing.device_ids], dtype=bool)
-    wanted = {product.name: _by_step(product, offers_kw, steps) for product in market.reserves}
+    wanted = {product.name: by_step(product, offers_kw, steps) for product in market.reserves}
     total = {"up": np.zeros(steps), "down": np.zeros(steps)}
     for number, name in enumerate(backing.products):
         for direction, side, held in (
@@ -191,7 +191,7 @@ def _by_block(product: ReserveProduct, offers_kw: Offers) -> Floats:
     return offer
 
 
-def _by_step(product: ReserveProduct, offers_kw: Offers, steps: int) -> Floats:
+def by_step(product: ReserveProduct, offers_kw: Offers, steps: int) -> Floats:
     """What is offered at each step. Shape (step,)."""
     offer = np.append(_by_block(product, offers_kw), 0.0)
     return np.asarray(offer[product.block]) if product.blocks else np.zeros(steps)

@@ -16,6 +16,7 @@ from podium.checking.money import KWH_PER_MWH, MarketPrices, level1_cost_eur
 from podium.checking.report import CheckReport, Findings
 from podium.checking.results_folder import SCHEDULE_COLUMNS, ResultsFolder, by_step, number_of
 from podium.checking.schedule import Schedule, parts
+from podium.checking.worth import check_undelivered
 from podium.market.terms import Market
 from podium.portfolio import Portfolio
 
@@ -35,7 +36,18 @@ def check_results(
     those of `market` (docs/maths/check.md). `prices` is None in a study without a market. Raises InputError where a
     file cannot be read.
     """
-    results = ResultsFolder.read(results_dir)
+    return check_files(portfolio, prices, ResultsFolder.read(results_dir), tolerance_kw, market=market)
+
+
+def check_files(
+    portfolio: Portfolio,
+    prices: MarketPrices | None,
+    results: ResultsFolder,
+    tolerance_kw: float = TOLERANCE_KW,
+    *,
+    market: Market | None = None,
+) -> CheckReport:
+    """`check_results` of files that may not have been written yet."""
     findings = Findings(portfolio.horizon, portfolio.ids, tolerance_kw)
     ids, values = by_step(findings, results.schedule, "device", SCHEDULE_COLUMNS, "schedule.parquet")
     plan = Schedule(ids, values["power_kw"], values["energy_kwh"], values["aux_kw"], values["spill_kw"])
@@ -44,9 +56,10 @@ def check_results(
     case = Case(portfolio, prices, results, findings, plan, baseline)
     check_size(case)
     check_sums(case)
+    check_undelivered(case)
     check_level1_money(case)
     absent = case.names(case.without(plan))
-    sold = check_market(case, market or Market(), results_dir, absent)
+    sold = check_market(case, market or Market(), absent)
     check_certificate(case)
     physics = check_schedule(portfolio, plan, tolerance_kw, absent)
     return CheckReport.joined((physics, findings.report(), sold))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from podium.checking.bids import BID_COLUMNS
 from podium.checking.limits import Floats
 from podium.checking.report import Findings
 from podium.errors import InputError, Problem
@@ -20,13 +21,31 @@ from podium.horizon import Horizon
 SCHEDULE_COLUMNS = ("power_kw", "energy_kwh", "aux_kw", "spill_kw", "baseline_kw")
 STEP_COLUMNS = ("position_kw", "baseline_kw", "buy_eur_per_mwh", "sell_eur_per_mwh", "profit_eur")
 POD_COLUMNS = ("baseline_kw", "plan_kw")
+SHARE_PARTS = ("energy_eur", "reserve_eur", "retail_eur", "device_eur", "limits_eur")
+SHARE_COLUMNS = ("pod", *SHARE_PARTS, "contribution_eur")
+#: Columns that the check needs of the tables that every run has, and of those that not every run has.
+ALWAYS = {
+    "steps": ("time", *STEP_COLUMNS),
+    "pods": ("pod", "time", *POD_COLUMNS),
+    "pod_summary": ("pod", "status", "cost_eur", "plan_profit_eur"),
+    "schedule": ("device", "time", *SCHEDULE_COLUMNS),
+}
+SOMETIMES = {
+    "bids": BID_COLUMNS,
+    "reserve": ("device", "product", "direction", "time", "backed_kw"),
+    "shares": SHARE_COLUMNS,
+    "shadow": ("what", "group", "time", "eur_per_kwh"),
+}
 #: A time stamp this near to the start of a step (in steps) is that start.
 SAME_STEP = 1e-6
+
+Table = Callable[[str, Sequence[str]], pd.DataFrame]
+"""Columns of a table by its name."""
 
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """The files of a run, as written. Raises InputError where one is missing or lacks a column."""
+    """The files of a run, as written or as they are going to be."""
 
     summary: Mapping[str, Any]
     certificate: Mapping[str, Any]
@@ -34,18 +53,30 @@ class ResultsFolder:
     pods: pd.DataFrame
     pod_summary: pd.DataFrame
     schedule: pd.DataFrame
+    bids: pd.DataFrame | None = None
+    """None where there is no such file, as below."""
+    reserve: pd.DataFrame | None = None
+    shares: pd.DataFrame | None = None
+    shadow: pd.DataFrame | None = None
 
     @classmethod
     def read(cls, folder: Path) -> ResultsFolder:
-        """Read the files that the check needs."""
-        return cls(
+        """Read the files that the check needs. Raises InputError where one is missing or lacks a column."""
+        there = [*ALWAYS, *(name for name in SOMETIMES if (folder / f"{name}.parquet").exists())]
+        return cls.of(
             _json(folder / "summary.json"),
             _json(folder / "certificate.json"),
-            _table(folder / "steps.parquet", "time", *STEP_COLUMNS),
-            _table(folder / "pods.parquet", "pod", "time", *POD_COLUMNS),
-            _table(folder / "pod_summary.parquet", "pod", "status", "cost_eur", "plan_profit_eur"),
-            _table(folder / "schedule.parquet", "device", "time", *SCHEDULE_COLUMNS),
+            there,
+            lambda name, columns: _table(folder / f"{name}.parquet", *columns),
         )
+
+    @classmethod
+    def of(
+        cls, summary: Mapping[str, Any], certificate: Mapping[str, Any], there: Collection[str], table: Table
+    ) -> ResultsFolder:
+        """Files that are `there`, by name; `table` gives columns of one."""
+        columns = {name: wanted for name, wanted in (ALWAYS | SOMETIMES).items() if name in there}
+        return cls(summary, certificate, **{name: table(name, wanted) for name, wanted in columns.items()})
 
     @property
     def failed(self) -> frozenset[str]:
@@ -121,8 +152,3 @@ def _table(path: Path, *columns: str) -> pd.DataFrame:
         expected = f"a Parquet file with the columns {', '.join(columns)}"
         raise InputError(Problem(str(path), str(error), expected)) from None
     return found
-
-
-def optional_table(path: Path, *columns: str) -> pd.DataFrame | None:
-    """A table that not every run writes; None where there is none. Raises InputError where it lacks a column."""
-    return _table(path, *columns) if path.exists() else None

@@ -15,6 +15,8 @@ from podium.report.text import fixed
 NEAR = 1e-5
 #: Prices closer than this, EUR/kWh, are the same.
 SAME_PRICE = 5e-4
+#: Reserve or room worth less than this, EUR, explains nothing.
+LEAST_EUR = 5e-6
 
 
 @dataclass(frozen=True)
@@ -215,10 +217,15 @@ def _verdict(reason: DeviceReason, price: Price, *, at_limit: bool) -> str:
 
 
 def _else(reason: DeviceReason) -> str:
-    if reason.held:
+    if any(held.eur_per_kw > LEAST_EUR for held in reason.held):
         return "the reserve that it holds ready pays for that"
-    if reason.limits:
+    if any(limit.worth_eur is None or limit.worth_eur > LEAST_EUR for limit in reason.limits):
         return "a limit holds it (below)"
+    if reason.held:
+        return (
+            "the reserve that it holds ready has no price in this step, so the plan mixes several answers of the POD, "
+            "or moved it within the gap so that all offers are backed"
+        )
     return "a connection, a peak charge, or being on or off decides, or the plan mixes answers that are equally good"
 
 

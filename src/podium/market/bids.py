@@ -129,9 +129,10 @@ def energy_curve(
     """The bids for net power `net_kw` at the rungs, shape (unit, rung), within limits of shape (unit,).
 
     At the auction price that the plan expects the curve gives its position, rounded to 0.1 MW (within the limits).
+    Where the plan itself could not keep a limit, the curve reaches as far as the plan.
     """
     units = len(net_kw)
-    least, most = np.broadcast_to(least_kw, units), np.broadcast_to(most_kw, units)
+    least, most = np.minimum(least_kw, expected.planned_kw), np.maximum(most_kw, expected.planned_kw)
     unit, prices, quantities = [], [], []
     for u in range(units):
         change = KWH_PER_MWH * ladder.change_eur_per_kwh[u]

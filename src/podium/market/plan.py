@@ -249,7 +249,7 @@ def _notices(found: Found, certificate: Certificate | None, wanted: float) -> tu
         when = " in the time" if found.late else ""
         notices.append(
             f"limits of the portfolio or its headroom could not be kept{when}: {found.missing_kw:.1f} kW are missing "
-            "at most; so there is no bound and no gap"
+            "at most; so there is no bound and no gap, and bids for energy reach as far as the plan"
         )
     elif certificate.gap > wanted:
         why = "the time limit came first" if found.late else WHY_MORE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,20 +20,20 @@ from podium.results.outcome import Outcome
 LEAST_KW = 1e-9
 
 
-def market_tables(result: Outcome) -> dict[str, dict[str, Any]]:
-    """Name -> columns of the tables that a plan on the exact method has."""
+def market_tables(result: Outcome) -> dict[str, Callable[[], dict[str, Any]]]:
+    """Name -> what makes the columns of each table that a plan on the exact method has."""
     plan = result.plan
     if plan is None or plan.method != "exact":
         return {}
-    found = {"shadow": shadow(result, plan)}
+    found: dict[str, Callable[[], dict[str, Any]]] = {"shadow": partial(shadow, result, plan)}
     if plan.coupling is not None and plan.duals is not None:
-        found["limits"] = limits(result, plan, plan.coupling, plan.duals)
+        found["limits"] = partial(limits, result, plan, plan.coupling, plan.duals)
     if plan.shares is not None:
-        found["shares"] = shares(result, plan)
+        found["shares"] = partial(shares, result, plan)
     if plan.backing is not None:
-        found["reserve"] = reserve(result, plan)
+        found["reserve"] = partial(reserve, result, plan)
     if result.bids is not None and len(result.bids.rows):
-        found["bids"] = bids(result)
+        found["bids"] = partial(bids, result)
     return found
 
 

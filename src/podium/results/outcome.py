@@ -37,6 +37,7 @@ class Outcome:
     plan: Plan | None
     promise: Promise | None
     check: CheckReport
+    """What the check finds in the files that this makes, and in level 1's baseline."""
     bids: Bids | None = None
     """What the plan bids; None without a plan of method `exact`."""
 

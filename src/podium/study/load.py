@@ -24,7 +24,7 @@ from podium.study.groups import Group
 from podium.study.limits import LIMITS, Limits
 from podium.study.market import Floats, Key, MarketReader, market_groups, market_profiles, price_problems
 from podium.study.moments import Clock
-from podium.study.rows import Rows, id_problems, judged, moved_chargers, owners, pod_rules, read_rows
+from podium.study.rows import Rows, id_problems, judged, moved_chargers, owners, pod_rules, read_rows, unpriced
 from podium.study.schema import SPEC_FILE, Options, SpecFile, StudyFile, read_spec
 from podium.study.series import TIME, read_series
 from podium.study.tables import Table, TableFile, open_table
@@ -48,6 +48,8 @@ class Study:
     """What is worth knowing and stops nothing, such as a car that cannot be filled in time."""
     market: Market = field(default_factory=Market)
     """Reserve products, limits of the whole portfolio, and who is billed where."""
+    unready: tuple[Problem, ...] = field(default=(), compare=False)
+    """What keeps it from being run while it has no `prices`: a market to settle on, PODs without a tariff."""
 
     @property
     def horizon(self) -> Horizon:
@@ -87,6 +89,7 @@ def load_study(path: Path | str, limits: Limits = LIMITS) -> Study:
         folder=spec_path.parent,
         notices=tuple(loading.notices),
         market=market,
+        unready=tuple(loading.unready),
     )
 
 
@@ -107,6 +110,8 @@ class _Loading:
     limits: Limits
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    unready: list[Problem] = field(default_factory=list)
+    """What keeps a study that can be read from being run."""
     groups: list[Group] = field(default_factory=list)
     """Groups that have limits."""
     market_series: dict[str, Floats] = field(default_factory=dict)
@@ -157,6 +162,7 @@ class _Loading:
         self.problems += id_problems(pods, devices)
         tables = {kind: self._devices(kind, rows, pods, profiles) for kind, rows in devices.items()}
         self.problems += [*pods.problems, *pod_rules(pods)]
+        self.unready += unpriced(pods) if self.spec.prices is None else []
         filled = {kind: table for kind, table in tables.items() if len(table)}
         return Portfolio(self.horizon, profiles, pods.ids, pods.columns, filled)
 
@@ -262,9 +268,12 @@ class _Loading:
         market = reader.market()
         self.problems += reader.problems
         self.notices += reader.notices
+        where = self.where("market", "settlement")
         if keys.settlement == "both" and self.spec.prices is None:
-            where = self.where("market", "settlement")
             self.problems.append(Problem(where, "settlement 'both' without market prices", "a file under 'prices'"))
+        if keys.settlement == "market" and market.sells and self.spec.prices is None:
+            expected = "a file under 'prices', or settlement 'retail'"
+            self.unready.append(Problem(where, "settlement 'market' without market prices", expected))
         return market
 
 

@@ -117,7 +117,10 @@ class MarketReader:
         )
 
     def _say(self, value: str, expected: str, *key: str | int) -> None:
-        self.problems.append(Problem(self.place.where("market", *key), value, expected))
+        """Tell a problem; once where products of one preset share it."""
+        problem = Problem(self.place.where("market", *key), value, expected)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     @contextmanager
     def _noting(self, *key: str | int) -> Iterator[None]:
@@ -196,7 +199,9 @@ class MarketReader:
         seen: set[str] = set()
         for row, keys in enumerate(self.keys.reserve):
             with self._noting("reserve", row):
-                for name, product in products_of(keys).items():
+                products = products_of(keys)
+                self._needed(products, row)
+                for name, product in products.items():
                     if name in RESULT_NAMES:
                         self._say(f"product {name!r}", "another name; results use this one", "reserve", row)
                     if name and name in seen:
@@ -207,7 +212,6 @@ class MarketReader:
 
     def _product(self, name: str, keys: ReserveKeys, row: int) -> Iterator[ReserveProduct]:
         before = len(self.problems)
-        self._needed(name, keys, row)
         self._offers(keys, row)
         blocks = self._blocks(name, keys, row)
         if blocks is None:
@@ -216,7 +220,7 @@ class MarketReader:
         maximum = self._per_block(MAXIMUM, keys.maximum_mw, math.inf, name, blocks, row)
         activation = self._series(keys.activation_eur_per_mwh, 0.0)
         self._maximum_fits(keys, maximum, row)
-        if len(self.problems) > before or keys.direction is None:
+        if len(self.problems) > before or keys.missing() or keys.direction is None:
             return
         yield ReserveProduct(
             name=name,
@@ -232,12 +236,17 @@ class MarketReader:
             kinds=BACKING_KINDS if keys.kinds is None else keys.kinds,
         )
 
-    def _needed(self, name: str, keys: ReserveKeys, row: int) -> None:
-        """Keys that a product cannot do without."""
-        for key in ([] if name else ["name"]) + keys.missing():
-            of = f" in product {name!r}" if name else " (or a preset)"
+    def _needed(self, products: Mapping[str, ReserveKeys], row: int) -> None:
+        """Keys that products cannot do without, each told once for all of a preset that lack it."""
+        lacking: dict[str, list[str]] = {}
+        for name, keys in products.items():
+            for key in ([] if name else ["name"]) + keys.missing():
+                lacking.setdefault(key, []).append(name)
+        for key, names in lacking.items():
+            told = " and ".join(repr(name) for name in names)
+            of = f" in product{'s' if len(names) > 1 else ''} {told}" if names != [""] else " (or a preset)"
             self._say(is_missing(key) + of, f"a line '{key}: ...'", "reserve", row)
-        if keys.only is not None:
+        if any(keys.only is not None for keys in products.values()):
             self._say("'only' without a preset", "'preset:' with it", "reserve", row, "only")
 
     def _offers(self, keys: ReserveKeys, row: int) -> None:
@@ -263,15 +272,47 @@ class MarketReader:
         """Where the product is sold; None where that cannot be said (a problem)."""
         table = keys.availability_eur_per_mw_h
         blocks = None
+        self._held_long_enough(keys, row)
         with self._noting("reserve", row, "block_minutes"):
             if isinstance(table, BlockTable) and keys.block_minutes is None and keys.hours is None:
                 file = self.place.open(table, "market", "reserve", row, AVAILABILITY)
                 blocks = read_blocks(file, _columns(table, name, AVAILABILITY), self.place.horizon, self._clock(table))
+                self._long_enough(keys, min(blocks.ends - blocks.starts, default=0) * self._step_hours, row)
             elif (window := self._window(keys, row)) is not None:
+                self._long_enough(keys, window.block_minutes / 60, row)
+                if not self._some_day(window, name, row):
+                    return None
                 blocks = window.blocks(self.place.horizon)
         if blocks is not None:
             self._remark(blocks, name, row)
         return blocks
+
+    @property
+    def _step_hours(self) -> float:
+        return self.place.horizon.step_hours
+
+    def _held_long_enough(self, keys: ReserveKeys, row: int) -> None:
+        """An offer is held as long as the product asks for."""
+        held = 1.0 if keys.sustain_hours is None else keys.sustain_hours
+        if keys.least_hours is not None and held < keys.least_hours:
+            self._say(f"held for {held:g} h", f"at least {keys.least_hours:g} h", "reserve", row, "sustain_hours")
+
+    def _long_enough(self, keys: ReserveKeys, hours: float, row: int) -> None:
+        """Blocks of these hours are as long as the product asks for."""
+        if keys.least_hours is not None and hours < keys.least_hours:
+            key = "hours" if keys.block_minutes is None else "block_minutes"
+            self._say(f"offered for {hours:g} h", f"at least {keys.least_hours:g} h", "reserve", row, key)
+
+    def _some_day(self, window: Window, name: str, row: int) -> bool:
+        """Whether the product is sold on any day of the horizon; where not, that is worth knowing."""
+        some = bool(np.isin(self.place.horizon.times.day_of_week, window.weekdays).any())
+        if not some:
+            where, days = (
+                self.place.where("market", "reserve", row),
+                ", ".join(WEEKDAYS[day] for day in window.weekdays),
+            )
+            self.notices.append(f"{where}: product {name!r} is sold on {days} alone, so nothing of it here")
+        return some
 
     def _remark(self, blocks: Blocks, name: str, row: int) -> None:
         """A product that is sold nowhere is a problem, a block that the horizon cuts is worth knowing."""
@@ -290,7 +331,8 @@ class MarketReader:
         """Hours and blocks; None where they do not fit (a problem)."""
         hours = _hours(keys.hours or "00:00-24:00")
         if hours is None:
-            self._say(f"hours {keys.hours!r}", "hours of a day such as 15:00-18:00", "reserve", row, "hours")
+            expected = "hours of one day such as 15:00-18:00, not past midnight (24:00)"
+            self._say(f"hours {keys.hours!r}", expected, "reserve", row, "hours")
             return None
         days = tuple(WEEKDAYS.index(day) for day in keys.weekdays or WEEKDAYS)
         window = Window(*hours, keys.block_minutes or hours[1] - hours[0], days)

@@ -130,6 +130,8 @@ class ReserveKeys(BaseModel):
     """Expected share of the offered energy that is called; 0 where absent, needed where availability earns 0."""
     sustain_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """How long an offer must be held once it is called, h; 1 where absent."""
+    least_hours: float | None = Field(default=None, gt=0, le=24, allow_inf_nan=False)
+    """How long a block lasts at least, and how long an offer must be held at least, h; any where absent."""
     minimum_mw: Finite | None = None
     """Least offer of a block, MW."""
     increment_mw: Finite | None = None

@@ -244,6 +244,20 @@ def pod_rules(pods: Rows) -> list[Problem]:
     return [Problem(pods.table.where(item.row), item.value, item.expected) for item in found]
 
 
+def unpriced(pods: Rows) -> list[Problem]:
+    """PODs without a tariff: what a study without market prices cannot be run with."""
+    found: list[Problem] = []
+    for side in ("buy", "sell"):
+        number, profile = f"{side}_eur_per_kwh", f"{side}_profile"
+        absent = np.flatnonzero(np.isnan(pods.columns[number]) & (pods.columns[profile] < 0))
+        expected = f"{number}, {profile}, or market prices in the study"
+        found += [
+            Problem(pods.table.where(int(row)), f"POD {str(pods.ids[row])!r}: no {side}ing price", expected)
+            for row in absent[:RULES_MOST]
+        ]
+    return found
+
+
 @dataclass(frozen=True)
 class Judged:
     """A table of devices in the order of the PODs, and what its rules say of it."""
