@@ -150,10 +150,11 @@ def test_the_tables_agree_with_each_other_and_with_the_result(tmp_path: Path) ->
     assert result.summary["undelivered_kwh"] == pytest.approx(0, abs=1e-9)
 
 
-def test_a_run_judges_all_that_the_check_judges(tmp_path: Path) -> None:
+@pytest.mark.parametrize("headroom", [{"headroom_up_kw": 20.0}, {"headroom_up_kw": 5e3, "headroom_down_kw": 5e3}])
+def test_a_run_judges_all_that_the_check_judges(headroom: dict[str, float], tmp_path: Path) -> None:
     """Limits that nothing can keep: both tell the same, and no bid contradicts the plan, which a notice speaks of."""
     limits = PositionLimits(np.full(6, 0.01), np.full(6, 0.01))
-    given = replace(study(home("a"), home("b")), market=Market(limits=limits, headroom_up_kw=20.0))
+    given = replace(study(home("a"), home("b")), market=Market(limits=limits, **headroom))
     result = ran(given)
     again = podium.check(given, written(result, tmp_path))
     assert [str(found) for found in result.check.violations] == [str(found) for found in again.violations]

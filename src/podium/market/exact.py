@@ -270,8 +270,12 @@ def _lacking(coupling: Coupling, master: Master, mixed: Mixed, settled: Settled,
             for side in (0, 1):
                 if product.sides[side]:
                     columns = layout.shares[a][k][side]
-                    given = layout.offers[k][product.block[sold]] if columns is None else columns
-                    lacking[a, k, side, sold] = np.maximum(mixed.own[given] - total[k, side, sold], 0.0)
+                    if columns is None:
+                        offered = mixed.own[layout.offers[k][product.block[sold]]]
+                        given = offered - mixed.own[layout.short[k, side, sold]]
+                    else:
+                        given = mixed.own[columns]
+                    lacking[a, k, side, sold] = np.maximum(given - total[k, side, sold], 0.0)
     return lacking
 
 

@@ -11,6 +11,7 @@ from podium.local import LocalResult
 from podium.market.coupling import LEAST_PENALTY, PENALTY, Coupling, products_of
 from podium.market.exact import Task
 from podium.market.prices import KWH_PER_MWH
+from podium.market.terms import Market
 from podium.portfolio import Portfolio
 from podium.study import Study
 
@@ -63,7 +64,7 @@ def coupling_of(study: Study, local: LocalResult, area: Ints, absent: NDArray[np
     limits = market.limits if market.limits is not None and market.limits.binding else None
     return Coupling(
         horizon.step_hours, unit, buy, sell, products_of(market, prices, horizon), areas, limits,
-        market.peak_eur_per_kw, held, max(PENALTY * dearest, LEAST_PENALTY), _most_kw(portfolio),
+        market.peak_eur_per_kw, held, max(PENALTY * dearest, LEAST_PENALTY), _most_kw(portfolio, market),
     )  # fmt: skip
 
 
@@ -72,8 +73,8 @@ def _by_unit(price: Floats, unit: Ints) -> Floats:
     return np.asarray(np.bincount(unit, price) / np.bincount(unit))
 
 
-def _most_kw(portfolio: Portfolio) -> float:
-    """More than all PODs together withdraw, inject or back in any step."""
+def _most_kw(portfolio: Portfolio, market: Market) -> float:
+    """More than all PODs together withdraw, inject or back in any step, and than they lack of what they must hold."""
     store = portfolio.store()
     widest = np.maximum(abs(store.p_min), abs(store.p_max)).max(axis=1, initial=0.0)
-    return 1.0 + 2.0 * float(widest.sum())
+    return 1.0 + 2.0 * float(widest.sum()) + market.headroom_up_kw + market.headroom_down_kw

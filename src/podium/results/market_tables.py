@@ -70,10 +70,11 @@ def reserve(result: Outcome, plan: Plan) -> dict[str, Any]:
     side, product, device, step = np.nonzero(kw > LEAST_KW)
     ids = pa.array(base.device_ids.astype(str))
     pods = pa.array(result.study.portfolio.ids.astype(str))
+    names, number = np.unique(np.array(backing.products), return_inverse=True)  # headroom has one product for each side
     return {
         "pod": pa.DictionaryArray.from_arrays(pa.array(base.device_pod[device].astype(np.int32)), pods),
         "device": pa.DictionaryArray.from_arrays(pa.array(device.astype(np.int32)), ids),
-        "product": pa.DictionaryArray.from_arrays(pa.array(product.astype(np.int32)), pa.array(backing.products)),
+        "product": pa.DictionaryArray.from_arrays(pa.array(number[product].astype(np.int32)), pa.array(names)),
         "direction": pa.DictionaryArray.from_arrays(pa.array(side.astype(np.int32)), pa.array(["up", "down"])),
         "time": _moments(result.study.horizon, step),
         "backed_kw": pa.array(kw[side, product, device, step]),
