@@ -102,12 +102,12 @@ def product(random: np.random.Generator, horizon: Horizon, number: int) -> Reser
 def drawn(seed: int, *, whole: bool = False) -> Case:
     """Two to six PODs in two groups; limits halfway between the least peaks and those of a free plan.
 
-    Where `whole`, eight hours, engines that are on or off, and offers in steps of 1 kW from 2 kW.
+    Where `whole`, eight hours without headroom, engines that are on or off, and offers in steps of 1 kW from 2 kW.
     """
     random = np.random.default_rng(seed)
     horizon = horizon_of(random)
     maker = Maker(random, replace(horizon, step_minutes=30, steps=16) if whole else horizon)
-    headroom = seed % 4 == 3
+    headroom = seed % 4 == 3 and not whole
     pods = []
     for n in range(2 + seed % (3 if whole else 5)):
         devices = devices_of(maker, only_batteries=headroom)

@@ -347,7 +347,9 @@ class _Together:
         """Newton's step towards products that gain what they lack."""
         rows = len(self.dual)
         pull = np.where(self.barrier.fixed, 0.0, self.barrier.pull(missing[-1]) - self.slope)[0]
-        alone = sum(part.met(part.begin(mine), rows) for part, mine in zip(self.parts, missing, strict=False))
+        alone = sum(
+            part.met(part.begin(mine), rows) for part, mine in zip(self.parts, missing, strict=False)
+        )
         change = cho_solve(self.factors, self.miss + pull / self.weight - alone, check_finite=False)
         steps = [part.step(change) for part in self.parts]
         dv = np.where(self.barrier.fixed, 0.0, (pull - change) / self.weight)

@@ -130,7 +130,7 @@ class Search:
 
         Offers that then lack something are lowered. Where much is lost, they are also rounded down.
         """
-        state, master, coupling = self.state, self.state.master, self.state.master.coupling
+        master, coupling = self.state.master, self.state.master.coupling
         raised = hold_nearest(master, coupling, mixed)
         if not raised and not self.whole.any():
             return

@@ -24,11 +24,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 #: Programmes of more columns, or more integers, are left to rounds.
-COLUMNS = 40_000
+COLUMNS = 60_000
 INTEGERS = 2_000
-#: Work that may be spent: iterations of the simplex method times columns, and seconds where the machine is slow.
-WORK = 2e9
-SECONDS = 120.0
+#: Nodes of branch and bound, the same on any machine, and seconds, where even few nodes take long.
+NODES = 2_000
+SECONDS = 60.0
 #: Rows and integers are kept to this; what that may be worth is taken off the bound, as a part of all money that moves.
 KEPT = 1e-7
 SAFETY = 1e-7
@@ -78,9 +78,9 @@ def solve_whole(
     highs = QuietHighs()
     highs.setOptionValue("mip_rel_gap", gap)
     highs.setOptionValue("mip_feasibility_tolerance", KEPT)
+    highs.setOptionValue("mip_max_nodes", NODES)
     highs.setOptionValue("time_limit", max(min(SECONDS, deadline - perf_counter()), 0.0))
     highs.passModel(model.program)
-    _limit(highs, WORK / model.program.num_col_)
     _begin(highs, master, model, parts, *begin_with)
     highs.run()
     return _read(highs, master, model, parts)
@@ -118,47 +118,36 @@ def _model(master: Master, parts: Parts) -> _Model:
 
 def _add(programme: Programme, block: Block) -> Ints:
     """The programmes of a block. Returns their columns, (pod, column)."""
-    a, meeting, count = block.arrays, block.meeting, len(block.arrays.cost)
+    a, meeting = block.arrays, block.meeting
     columns = programme.add_columns(a.cost.ravel(), a.lower.ravel(), a.upper.ravel()).reshape(a.cost.shape)
     rows = programme.add_rows(a.row_lower.size, a.row_lower.ravel(), a.row_upper.ravel()).reshape(a.row_lower.shape)
     entry_column = np.repeat(np.arange(a.cost.shape[1]), np.diff(a.start))
     programme.add(rows[:, a.index].ravel(), columns[:, entry_column].ravel(), a.values.ravel())
-    meets = np.tile(block.meets[meeting.row], count)
-    programme.add(meets, columns[:, meeting.column].ravel(), np.tile(meeting.value, count))
+    meets = np.tile(block.meets[meeting.row], len(columns))
+    programme.add(meets, columns[:, meeting.column].ravel(), np.tile(meeting.value, len(columns)))
     return columns
 
 
 def _in_steps(programme: Programme, product: Product, offers: Ints, most_kw: Floats) -> list[Ints]:
     """Offers are multiples of the increment, and at least the least or nothing. Returns the integers."""
-    count, increment, least = len(offers), product.increment_kw, product.least_kw
+    blocks, increment, least = len(offers), product.increment_kw, product.least_kw
     integers = []
     if increment > 0:
-        steps = programme.add_columns(np.zeros(count), np.zeros(1), np.floor(most_kw / increment + KEPT))
-        rows = programme.add_rows(count, 0.0, 0.0)
+        steps = programme.add_columns(np.zeros(blocks), np.zeros(1), np.floor(most_kw / increment + KEPT))
+        rows = programme.add_rows(blocks, 0.0, 0.0)
         programme.add(rows, offers, 1.0)
         programme.add(rows, steps, -increment)
         integers.append(steps)
     if least > increment:
-        sold = programme.add_columns(np.zeros(count), np.zeros(1), np.ones(1))
-        rows = programme.add_rows(count, 0.0, np.inf)
+        sold = programme.add_columns(np.zeros(blocks), np.zeros(1), np.ones(1))
+        rows = programme.add_rows(blocks, 0.0, np.inf)
         programme.add(rows, offers, 1.0)
         programme.add(rows, sold, -least)
-        rows = programme.add_rows(count, -np.inf, 0.0)
+        rows = programme.add_rows(blocks, -np.inf, 0.0)
         programme.add(rows, offers, 1.0)
         programme.add(rows, sold, -most_kw)
         integers.append(sold)
     return integers
-
-
-def _limit(highs: QuietHighs, iterations: float) -> None:
-    """End after so many iterations of the simplex method, which are the same on any machine; seconds are not."""
-
-    def spent(event: highspy.HighsCallbackEvent) -> None:
-        if event.data_out.simplex_iteration_count > iterations:
-            event.interrupt()
-
-    highspy.Highs.enableCallbacks(highs)
-    highs.cbMipInterrupt.subscribe(spent)
 
 
 def _begin(
