@@ -73,7 +73,7 @@ def test_the_curve_is_what_a_plan_at_that_price_would_take() -> None:
     The engine is left where it was. Hours of two half-hours, whose prices differ within the hour.
     """
     given = study(Market(time_unit_minutes=60))
-    plan, bids = bid(given)
+    plan, bids = bid(replace(given, options=given.options.model_copy(update={"curves": "quick"})))
     assert bids.curve is not None
     assert bids.held.tolist() == [2]
     ladder = price_ladder(np.arange(STEPS) // 2, by_hour(PRICE))
@@ -123,19 +123,20 @@ def test_without_a_market_for_energy_only_reserve_is_bid() -> None:
     assert (bids.curve, len(bids.rows), len(bids.held)) == (None, 0, 0)
 
 
-def test_by_exact_curves_an_engine_answers_as_it_runs() -> None:
-    """Nobody holds the plan: within 1 to 2 MW the engine gives less where energy is worth less than its fuel."""
-    given = study(Market())
-    exactly = replace(given, options=given.options.model_copy(update={"curves": "exact"}))
-    (_, quick), (_, exact) = bid(given), bid(exactly)
-    assert quick.held.tolist() == [2]
-    assert not len(exact.held)
-    assert quick.curve is not None
-    assert exact.curve is not None
-    ranges = [
-        np.array([curve.at(unit, -1000.0) - curve.at(unit, 1000.0) for unit in range(STEPS)])
-        for curve in (exact.curve, quick.curve)
-    ]
-    more_mw = ranges[0] - ranges[1]
-    assert more_mw.min() >= -0.1 - 1e-6
-    assert 0.5 < more_mw.max() <= 1.1 + 1e-6
+def test_by_exact_curves_the_engine_is_planned_again_too() -> None:
+    """Nobody holds the plan: the whole portfolio planned again at a rung, the engine's starts and stops included."""
+    given = study(Market(time_unit_minutes=60))
+    plan, bids = bid(replace(given, options=given.options.model_copy(update={"curves": "exact"})))
+    assert bids.curve is not None
+    assert not len(bids.held)
+    ladder = price_ladder(np.arange(STEPS) // 2, by_hour(PRICE))
+    engine = set()
+    for unit in range(STEPS // 2):
+        for rung in (3, 17, 28):
+            change = ladder.change_eur_per_kwh[unit, rung] * 1000
+            moved = PRICE + np.where(np.arange(STEPS) // 2 == unit, change, 0.0)
+            again = optimise_portfolio(replace(given, prices=EnergyPrices.single(moved)), workers=1)
+            found = bids.curve.at(unit, by_hour(PRICE)[unit] + change - 1e-9)
+            assert found == pytest.approx(by_hour(again.position_kw)[unit] / 1000, abs=0.05 + 1e-6), (unit, rung)
+            engine.add(round(float(by_hour(again.pod_kw[2] - plan.pod_kw[2])[unit])))
+    assert len(engine) > 3

@@ -37,7 +37,7 @@ def test_its_duals_bind_and_its_solution_mixes_to_the_optimum(seed: int) -> None
     rows = np.arange(len(task.portfolio))
     part = Part(task.brief(task.portfolio, rows, len(rows), strict=True))
     state = begin(task.coupling, part.members.area, None)
-    found = solve_direct(state.master, [part.programmes()], [{}], 60.0)
+    found = solve_direct(state.master, [part.programmes()], [{}], 1e-6, perf_counter() + 60.0)
     assert found is not None
     (solutions,) = found.solutions
     state.master.add(state.asked, part.take(solutions))
@@ -54,7 +54,7 @@ def test_without_time_there_is_none() -> None:
     rows = np.arange(len(task.portfolio))
     part = Part(task.brief(task.portfolio, rows, len(rows), strict=True))
     begun = perf_counter()
-    assert solve_direct(Master(task.coupling, part.members.area), [part.programmes()], [{}], -1.0) is None
+    assert solve_direct(Master(task.coupling, part.members.area), [part.programmes()], [{}], 1e-6, begun - 1.0) is None
     assert perf_counter() - begun < 30.0
 
 
@@ -142,7 +142,7 @@ def test_an_engine_that_starts_in_part_pays_for_it_in_part() -> None:
     task = task_of(study, local_of(study, 1))
     part = Part(task.brief(task.portfolio, np.arange(1), 1, strict=True))
     state = begin(task.coupling, part.members.area, None)
-    found = solve_direct(state.master, [part.programmes()], [{}], 60.0)
+    found = solve_direct(state.master, [part.programmes()], [{}], 1e-6, perf_counter() + 60.0)
     assert found is not None
     taken = part.take(found.solutions[0])
     schedule = part.kept[-1]

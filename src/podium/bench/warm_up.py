@@ -7,6 +7,9 @@ from time import perf_counter
 import numpy as np
 
 from podium.devices import Battery, FixedLoad, HeatPump
+from podium.flex.elimination import Meeting
+from podium.flex.interior import Accuracy, Block, solve_together
+from podium.flex.program import Model, arrays
 from podium.horizon import Horizon
 from podium.local import optimise_local
 from podium.market.bidding import bids_of
@@ -44,6 +47,7 @@ def compile_kernels() -> float:
     two, day = np.full(1, 2.0), np.full((1, horizon.steps), 2.0)
     net_power(two, 2.0 * two, day, day, 0.45 * two, 0.45 * two, 1.0)
     _level2(portfolio)
+    _together()
     return perf_counter() - begun
 
 
@@ -55,3 +59,12 @@ def _level2(portfolio: Portfolio) -> None:
     reserve = ReserveProduct("reserve", "up", block, np.full(1, 5.0), 80.0 * ones)
     study = Study("warm-up", portfolio, EnergyPrices.single(price), market=Market(reserves=(reserve,)))
     bids_of(study, optimise_portfolio(study, workers=1), workers=1)
+
+
+def _together() -> None:
+    """Two programmes that meet in two steps: one has too much, and one sells it."""
+    model, steps = Model(2), np.arange(2)
+    columns = model.columns(2, -1.0, 1.0, [[0.1, 0.2], [0.3, -0.1]])
+    model.add(model.rows(1, -1.0, 1.0).repeat(2), columns, 1.0)
+    block = Block(arrays(model), Meeting(steps, columns, np.ones(2), steps), steps)
+    solve_together([block], np.zeros(2), np.zeros(2), 2, Accuracy(1e-6, 1e-6))

@@ -100,7 +100,7 @@ def _energy_share(fleet: Fleet, backing: Backing, steps: Ints, side: Floats, kap
 
 
 @dataclass(frozen=True)
-class _Cycles:
+class Cycles:
     """Devices with a cycle limit: what their day's discharge leaves beside the schedule."""
 
     rows: Ints
@@ -110,7 +110,8 @@ class _Cycles:
     new_day: Bools
 
     @classmethod
-    def of(cls, fleet: Fleet, course: Course) -> _Cycles:
+    def of(cls, fleet: Fleet, course: Course) -> Cycles:
+        """Beside the schedule of a course."""
         rows = np.flatnonzero(np.isfinite(fleet.store.discharge_day_max))
         day, p = fleet.horizon.day, course.p[rows]
         used = np.zeros((len(rows), int(day[-1]) + 1))
@@ -131,7 +132,7 @@ class _Cycles:
 
 def _cycle_share(fleet: Fleet, course: Course, steps: Ints, up: Floats) -> Floats:
     """Share of each up side that the cycle limits bear beside the schedule. Shape (product, device, step)."""
-    factor, cycles = np.ones_like(up), _Cycles.of(fleet, course)
+    factor, cycles = np.ones_like(up), Cycles.of(fleet, course)
     share = _share(cycles.moved(up, steps, fleet.horizon.step_hours), cycles.left)
     factor[:, cycles.rows] = _least_in_windows(factor[:, cycles.rows], share, steps, cycles.new_day)
     return factor
@@ -139,7 +140,7 @@ def _cycle_share(fleet: Fleet, course: Course, steps: Ints, up: Floats) -> Float
 
 def _cycle_room(fleet: Fleet, course: Course, taken: Backing, span: int) -> Floats:
     """Up power that the cycle limits bear for one more product, kW; inf where there is none. Shape (device, step)."""
-    hours, cycles = fleet.horizon.step_hours, _Cycles.of(fleet, course)
+    hours, cycles = fleet.horizon.step_hours, Cycles.of(fleet, course)
     used = cycles.moved(taken.up_kw, taken.sustain_steps(hours), hours)
     left = least_ahead(np.maximum(cycles.left - used, 0.0), span, cycles.new_day) / (span * hours)
     charged = np.maximum(cycles.p, 0.0) - taken.up_kw.sum(axis=0, initial=0.0)[cycles.rows]

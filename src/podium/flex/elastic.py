@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.flex.branches import Programmed
 from podium.flex.curve import Rungs, curve_groups
 from podium.flex.exact import by_device, by_pod
 from podium.flex.kernel import SOLVED, Columns, Groups
 from podium.flex.piecewise import EXACT
-from podium.flex.reserve import room_of
+from podium.flex.reserve import CRUMB, room_of
 from podium.flex.respond import Signal
-from podium.flex.rungs import Programmed, asked_at_rungs
-from podium.flex.solve import structure
+from podium.flex.rungs import asked_at_rungs
+from podium.flex.solve import structure, vented
 from podium.flexstore import FlexStore, Floats
 from podium.portfolio import Meter
 
@@ -109,38 +111,87 @@ def elastic(
     PODs that the dynamic programme does not solve (docs/maths/bids.md) answer by programmes where `programmed` says
     what these need. Without it, and where they have no answer, they hold `planned_kw`, shape (pod, step).
     """
-    net = np.zeros((len(signal.energy), *ladder.change_eur_per_kwh.shape))
-    held = np.ones(len(bidders.area), dtype=bool)
-    priced, store = bidders.meter.plus(signal.energy[bidders.area]), bidders.store
+    store, pods, priced = bidders.store, len(bidders.area), bidders.meter.plus(signal.energy[bidders.area])
     rungs = Rungs(ladder.first, np.ascontiguousarray(ladder.change_eur_per_kwh), ladder.order())
-    columns = Columns(*(getattr(store, name) for name in Columns._fields))
-    for groups, sell in _groups(bidders, priced):
-        status = np.full(len(groups.price), -1, dtype=np.int64)
-        mine = np.zeros((len(status), *net.shape[1:]))
-        curve_groups(
-            columns, groups, np.ascontiguousarray(priced.buy), np.ascontiguousarray(sell), rungs, bidders.step_hours,
-            EXACT, mine, status,
-        )  # fmt: skip
-        lost = np.isin(groups.price, groups.price[status != SOLVED])
-        np.add.at(net, bidders.area[groups.price[~lost]], mine[~lost])
-        held[groups.price[~lost]] = False
+    net, held = np.zeros((pods, *ladder.change_eur_per_kwh.shape)), ~bidders.answers
+    ways = _ways(bidders, programmed)
+    for groups, sell in _groups(store, priced, ways):
+        mine, lost = _by_kernel(store, groups, priced.buy, sell, rungs, bidders.step_hours)
+        np.add.at(net, groups.price, mine)
+        held[groups.price[lost]] = True
+    if programmed is None:
+        held[[store.pod[members[0]] for members in ways.programmes]] = True
+    else:
+        _by_programmes(bidders, priced, rungs, programmed, ways, net, held)
+    net[held] = ladder.mean(planned_kw[held])[:, :, None]
+    of_area = np.zeros((len(signal.energy), *net.shape[1:]))
+    np.add.at(of_area, bidders.area, net)
+    return Elastic(of_area, np.flatnonzero(held))
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """Who answers how, of those that answer."""
+
+    single: Ints
+    """PODs of one store at most, by the dynamic programme."""
+    alone: Ints
+    """Devices by the dynamic programme, each alone."""
+    programmes: list[Ints]
+    """Devices by programmes: each alone where devices separate, else all of a POD."""
+    apart: Bools
+    """PODs whose devices separate: one price for buying and selling, a connection that holds all of them. (pod,)."""
+
+
+def _ways(bidders: Bidders, programmed: Programmed | None) -> _Ways:
+    """By structure; what a connection leaves from step to step, only programmes know."""
+    store, meter = bidders.store, bidders.meter
+    single = np.isin(np.arange(len(bidders.area)), structure(store, meter)[0])
     if programmed is not None:
-        for pod in np.flatnonzero(held & bidders.answers).tolist():
-            answers = asked_at_rungs(store, priced, pod, rungs, bidders.step_hours, programmed)
-            if answers is not None:
-                net[bidders.area[pod]] += answers
-                held[pod] = False
-    np.add.at(net, bidders.area[held], ladder.mean(planned_kw[held])[:, :, None])
-    return Elastic(net, np.flatnonzero(held))
+        single &= ~(programmed.withdrawal_max_kw > meter.withdrawal_max[:, None] + CRUMB).any(axis=1)
+        single &= ~(programmed.injection_max_kw > meter.injection_max[:, None] + CRUMB).any(axis=1)
+    apart = ~single & bidders.roomy & (meter.buy == meter.sell).all(axis=1) & (meter.peak_cost == 0)
+    mine = bidders.answers[store.pod]
+    needs = store.memory | vented(store)
+    alone = np.flatnonzero(mine & apart[store.pod] & ~needs)
+    programmes = [np.array([d]) for d in np.flatnonzero(mine & apart[store.pod] & needs)]
+    programmes += [np.flatnonzero(store.pod == pod) for pod in np.flatnonzero(bidders.answers & ~single & ~apart)]
+    return _Ways(np.flatnonzero(single & bidders.answers), alone, programmes, apart)
 
 
-def _groups(bidders: Bidders, priced: Meter) -> list[tuple[Groups, Floats]]:
-    """PODs that the dynamic programme solves, and their selling prices: by one store, or device by device."""
-    store, found = bidders.store, list[tuple[Groups, Floats]]()
-    single, separable, _ = structure(store, bidders.meter)
-    one, several = single[bidders.answers[single]], separable[(bidders.answers & bidders.roomy)[separable]]
-    if len(one):
-        found.append((by_pod(store, one, priced.withdrawal_max, priced.injection_max), priced.sell))
-    if len(several):
-        found.append((by_device(store, np.flatnonzero(np.isin(store.pod, several))), priced.buy))
+def _groups(store: FlexStore, priced: Meter, ways: _Ways) -> list[tuple[Groups, Floats]]:
+    """What the dynamic programme solves, and selling prices."""
+    found = list[tuple[Groups, Floats]]()
+    if len(ways.single):
+        found.append((by_pod(store, ways.single, priced.withdrawal_max, priced.injection_max), priced.sell))
+    if len(ways.alone):
+        found.append((by_device(store, ways.alone), priced.buy))
     return found
+
+
+def _by_programmes(
+    bidders: Bidders, priced: Meter, rungs: Rungs, programmed: Programmed, ways: _Ways, net: Floats, held: Bools
+) -> None:  # fmt: skip
+    """Add answers to `net` (pod, unit, rung), and say in `held` who has none. The time limit is that of a POD."""
+    store, spent, without = bidders.store, np.zeros(len(held)), programmed.free
+    for members in ways.programmes:
+        pod, begun = int(store.pod[members[0]]), perf_counter()
+        if held[pod]:
+            continue
+        known = (without if ways.apart[pod] else programmed).after(float(spent[pod]))
+        answers = asked_at_rungs(store, members, priced, pod, rungs, bidders.step_hours, known)
+        spent[pod] += perf_counter() - begun
+        held[pod] = answers is None
+        net[pod] += 0.0 if answers is None else answers
+
+
+def _by_kernel(
+    store: FlexStore, groups: Groups, buy: Floats, sell: Floats, rungs: Rungs, step_hours: float
+) -> tuple[Floats, Bools]:  # fmt: skip
+    """Mean net power of each group, kW (group, unit, rung), and those that have no schedule (group,)."""
+    columns = Columns(*(getattr(store, name) for name in Columns._fields))
+    status, net = np.full(len(groups.price), -1, dtype=np.int64), np.zeros((len(groups.price), *rungs.change.shape))
+    curve_groups(
+        columns, groups, np.ascontiguousarray(buy), np.ascontiguousarray(sell), rungs, step_hours, EXACT, net, status
+    )
+    return net, status != SOLVED

@@ -46,7 +46,10 @@ class Meeting:
 
 @dataclass(frozen=True)
 class Elimination:
-    """In which order the nodes of a pattern are eliminated, and what that leads to. Nodes are numbered in that order."""
+    """In which order the nodes of a pattern are eliminated, and what that leads to.
+
+    Nodes are numbered in that order.
+    """
 
     columns: int
     rows: int
@@ -141,44 +144,46 @@ def _steps(start: Ints, neighbour: Ints, crowded: Bools, source: Ints, source_st
 
 
 @njit(nogil=True, cache=True)
-def _separators(
-    start: Ints, neighbour: Ints, crowded: Bools, step: Ints, steps: int
-) -> tuple[Ints, Ints]:  # fmt: skip
+def _separators(start: Ints, neighbour: Ints, crowded: Bools, step: Ints, steps: int) -> tuple[Ints, Ints]:
     """Span of steps that a node separates: its end, and how often the horizon was halved to get there."""
     count = len(step)
     low, high, depth = np.zeros(count, dtype=np.int64), np.full(count, steps), np.full(count, -1)
     level = 0
-    left = True
-    while left:
-        left = False
+    while ((depth < 0) & ~crowded & (high - low > 1)).any():
         for node in range(count):
-            if crowded[node] or depth[node] >= 0 or high[node] - low[node] <= 1:
-                continue
-            left = True
-            middle = (low[node] + high[node]) // 2
-            if step[node] >= middle:
-                continue
-            for k in range(start[node], start[node + 1]):
-                other = neighbour[k]
-                same = low[other] == low[node] and high[other] == high[node] and not crowded[other]
-                if same and (depth[other] < 0 or depth[other] == level) and step[other] >= middle:
-                    depth[node] = level
-                    break
+            if (
+                not crowded[node]
+                and depth[node] < 0
+                and _separates(node, level, start, neighbour, step, low, high, depth)
+            ):
+                depth[node] = level
         for node in range(count):
-            if crowded[node] or depth[node] >= 0 or high[node] - low[node] <= 1:
-                continue
-            middle = (low[node] + high[node]) // 2
-            if step[node] < middle:
-                high[node] = middle
-            else:
-                low[node] = middle
+            if depth[node] < 0 and high[node] - low[node] > 1:
+                middle = (low[node] + high[node]) // 2
+                if step[node] < middle:
+                    high[node] = middle
+                else:
+                    low[node] = middle
         level += 1
-    for node in range(count):
-        if crowded[node]:
-            high[node] = steps + 1
-        elif depth[node] < 0:
-            depth[node] = level
+    high[crowded] = steps + 1
+    depth[(depth < 0) & ~crowded] = level
     return high, depth
+
+
+@njit(nogil=True, cache=True)
+def _separates(
+    node: int, level: int, start: Ints, neighbour: Ints, step: Ints, low: Ints, high: Ints, depth: Ints
+) -> bool:  # fmt: skip
+    """Whether a node of the first half of its span has a neighbour in the second."""
+    middle = (low[node] + high[node]) // 2
+    if high[node] - low[node] <= 1 or step[node] >= middle:
+        return False
+    for k in range(start[node], start[node + 1]):
+        other = neighbour[k]
+        same = low[other] == low[node] and high[other] == high[node]
+        if same and (depth[other] < 0 or depth[other] == level) and step[other] >= middle:
+            return True
+    return False
 
 
 def _dissected(start: Ints, neighbour: Ints, crowded: Bools, step: Ints, degree: Ints, steps: int) -> Ints:
@@ -382,18 +387,27 @@ def _add_group(
                     for k in range(i + 1):
                         found[first + i, first + k] -= scaled * borders[n, at + k]
         return
-    panels = -(-size // PANEL)
-    plain = np.zeros((panels, len(borders) * len(nodes), PANEL))
-    scaled_too = np.zeros((panels, len(borders) * len(nodes), PANEL))
+    plain, scaled_too = _panels(nodes, low, high, border_start, borders, inverse)
+    for p in range(len(plain)):
+        for q in range(p + 1):
+            product = np.dot(plain[p].T, scaled_too[q])
+            for i in range(min(PANEL, size - p * PANEL)):
+                for k in range(min(PANEL, size - q * PANEL)):
+                    found[first + p * PANEL + i, first + q * PANEL + k] -= product[i, k]
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def _panels(
+    nodes: Ints, low: Ints, high: Ints, border_start: Ints, borders: Floats, inverse: Floats
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """Borders of some nodes in pieces, as they are and divided by d. Shape (piece, system and node, meeting row)."""
+    size = high[nodes[0]] - low[nodes[0]]
+    shape = (-(-size // PANEL), len(borders) * len(nodes), PANEL)
+    plain, scaled_too = np.zeros(shape), np.zeros(shape)
     for n in range(len(borders)):
         for m in range(len(nodes)):
             at, row = border_start[nodes[m]], n * len(nodes) + m
             for k in range(size):
                 plain[k // PANEL, row, k % PANEL] = borders[n, at + k]
                 scaled_too[k // PANEL, row, k % PANEL] = inverse[n, nodes[m]] * borders[n, at + k]
-    for p in range(panels):
-        for q in range(p + 1):
-            product = np.dot(plain[p].T, scaled_too[q])
-            for i in range(min(PANEL, size - p * PANEL)):
-                for k in range(min(PANEL, size - q * PANEL)):
-                    found[first + p * PANEL + i, first + q * PANEL + k] -= product[i, k]
+    return plain, scaled_too

@@ -45,7 +45,7 @@ DEFAULT = Limits()
 
 def at_once(program: PodProgram, x: Floats) -> bool:
     """Whether a store charges and discharges in one step."""
-    return any(bool((np.minimum(x[plus], x[minus]) > AT_ONCE).any()) for plus, minus in _both_ways(program).values())
+    return any(bool((np.minimum(x[plus], x[minus]) > AT_ONCE).any()) for plus, minus in both_ways(program).values())
 
 
 def one_direction(
@@ -57,7 +57,7 @@ def one_direction(
     """
     relaxed = Solver(program.arrays.relaxed(), limits.time_limit_seconds, limits.mip_gap)
     bound = relaxed.solve(0)
-    on_off = program.arrays.integer.sum() > store.steps * len(_both_ways(program))
+    on_off = program.arrays.integer.sum() > store.steps * len(both_ways(program))
     if bound.x is None or on_off or not at_once(program, bound.x):
         return bound if bound.x is not None and not on_off else _branched(program, limits)
     found = _by_turns(store, program, relaxed, bound, meter, pod, step_hours, limits)
@@ -69,7 +69,7 @@ def one_direction(
     return Solved(found.x, max(branched.bound, bound.bound), time_limit=branched.time_limit)
 
 
-def _both_ways(program: PodProgram) -> dict[int, tuple[Ints, Ints]]:
+def both_ways(program: PodProgram) -> dict[int, tuple[Ints, Ints]]:
     """Columns of charging and discharging of the stores that do both, by the device's place in the programme."""
     return {
         place: (device.plus, device.minus)
@@ -96,7 +96,7 @@ def _by_turns(
     limits: Limits,
 ) -> Solved | None:  # fmt: skip
     """Devices take turns from the relaxed solution; the best solution that is possible, or None."""
-    best, x, both = None, start.x, _both_ways(program)
+    best, x, both = None, start.x, both_ways(program)
     for _turn in range(TURNS):
         for place, (plus, minus) in both.items():
             if x is None:

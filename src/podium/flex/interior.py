@@ -178,7 +178,7 @@ class _Programmes:
         lower = np.concatenate((arrays.lower, arrays.row_lower), axis=1)
         upper = np.concatenate((arrays.upper, arrays.row_upper), axis=1)
         self.barrier = Barrier(lower, upper, near, product)
-        self.y = np.zeros(arrays.row_lower.shape)
+        self.y: Floats = np.zeros(arrays.row_lower.shape)
         self.factors = np.empty((len(lower), len(self.plan.index)))
         self.pivots = np.empty(lower.shape)
 
@@ -266,8 +266,8 @@ def solve_together(
     near = float(ranges[np.isfinite(ranges) & (ranges > NARROW)].mean()) if len(ranges) else 1.0
     dearest = max(float(abs(block.arrays.cost).max(initial=0.0)) for block in blocks) or 1.0
     count = sum(len(block.arrays.cost) for block in blocks)
-    together = _Together(blocks, lower, upper, steps, (near, dearest, max(1.0, 0.25 * count)))
-    return together.solved(wanted)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # where there is no solution, values run away
+        return _Together(blocks, lower, upper, steps, (near, dearest, max(1.0, 0.25 * count))).solved(wanted)
 
 
 class _Together:
@@ -347,9 +347,7 @@ class _Together:
         """Newton's step towards products that gain what they lack."""
         rows = len(self.dual)
         pull = np.where(self.barrier.fixed, 0.0, self.barrier.pull(missing[-1]) - self.slope)[0]
-        alone = sum(
-            part.met(part.begin(mine), rows) for part, mine in zip(self.parts, missing, strict=False)
-        )
+        alone = sum(part.met(part.begin(mine), rows) for part, mine in zip(self.parts, missing, strict=False))
         change = cho_solve(self.factors, self.miss + pull / self.weight - alone, check_finite=False)
         steps = [part.step(change) for part in self.parts]
         dv = np.where(self.barrier.fixed, 0.0, (pull - change) / self.weight)

@@ -307,7 +307,8 @@ def _on_off(model: Model, part: FlexStore, device: DeviceColumns) -> Ints | None
     if flow is None:
         return None
     most = np.maximum(part.full("p_max") if device.plus is not None else -part.full("p_min"), 0.0)
-    on = model.columns(steps, 0.0, 1.0, integer=True)
+    must = (part.full("p_min") > 0) if device.plus is not None else (part.full("p_max") < 0)
+    on = model.columns(steps, must, 1.0, integer=True)
     start = model.columns(steps, 0.0, 1.0, part.start_cost[:, None])
     stop = model.columns(steps, 0.0, 1.0)
     rows = model.rows(steps, -np.inf, 0.0)

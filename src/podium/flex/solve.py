@@ -84,14 +84,14 @@ def structure(store: FlexStore, meter: Meter) -> tuple[Ints, Ints, Ints]:
     pods = len(meter.withdrawal_max)
     stores = np.bincount(store.pod[store.has_store], minlength=pods)
     memory = np.bincount(store.pod[store.memory], minlength=pods) > 0
-    programmed = memory | (meter.peak_cost > 0) | (np.bincount(store.pod[_vented(store)], minlength=pods) > 0)
+    programmed = memory | (meter.peak_cost > 0) | (np.bincount(store.pod[vented(store)], minlength=pods) > 0)
     one_price = (meter.buy == meter.sell).all(axis=1)
     single = ~programmed & (stores <= 1)
     separable = ~programmed & ~single & one_price
     return np.flatnonzero(single), np.flatnonzero(separable), np.flatnonzero(~single & ~separable)
 
 
-def _vented(store: FlexStore) -> NDArray[np.bool_]:
+def vented(store: FlexStore) -> NDArray[np.bool_]:
     """Stores that charge, discharge and have other flows too: the dynamic programme knows no kink among those."""
     both = (store.p_min < 0).any(axis=1) & (store.p_max > 0).any(axis=1) & store.has_store
     return np.asarray(both & ((store.aux_max > 0).any(axis=1) | (store.spill_max > 0).any(axis=1)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from podium.compute import Workers, each
 from podium.dispatch import Backing, Fleet
 from podium.dispatch.keeping import keeping
+from podium.flex.branches import Programmed
 from podium.flex.elastic import Bidders, Elastic, Ladder, elastic
 from podium.flex.exact import Schedule
 from podium.flex.exclusive import Limits
 from podium.flex.respond import Signal
-from podium.flex.rungs import Programmed
-from podium.flexstore import FlexStore
 from podium.market.bids import (
     KW_PER_MW,
     EnergyCurve,
@@ -38,6 +37,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 PART_PODS = 64
+#: Portfolios of at most so many PODs bid by programmes too, unless the study says otherwise.
+EXACT_PODS = 256
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,14 @@ def _share(study: Study, plan: Plan, owner: Ints, first: int, last: int) -> _Sha
     answers = ~np.isin(study.portfolio.ids[first:last], failed)
     part = study.portfolio.part(first, last)
     options = study.options
-    limits = Limits(options.time_limit_seconds, options.mip_gap) if options.curves == "exact" else None
+    limits = Limits(options.time_limit_seconds, options.mip_gap) if _exact(study) else None
     return _Share(part, tariff, area, answers, plan.pod_kw[first:last], schedule, backing, limits)
+
+
+def _exact(study: Study) -> bool:
+    """Whether PODs that need a programme answer too."""
+    curves = study.options.curves
+    return curves == "exact" or (curves == "auto" and len(study.portfolio) <= EXACT_PODS)
 
 
 def _answer(share: _Share, signal: Signal, ladder: Ladder) -> Elastic:
@@ -155,16 +162,11 @@ def _answer(share: _Share, signal: Signal, ladder: Ladder) -> Elastic:
     if share.tariff_eur_per_kwh is not None:
         meter = portfolio.meter(share.tariff_eur_per_kwh)
     bidders = Bidders.of(store, meter, horizon.step_hours, share.area, share.answers)
-    if share.backing is not None:
-        bidders = bidders.keeping(*keeping(Fleet.of(store, meter, horizon), share.schedule, share.backing))
-    if share.limits is None:
-        return elastic(bidders, signal, ladder, share.planned_kw)
-    if share.backing is not None:
-        bidders = replace(bidders, answers=bidders.answers & ~_tied(store, share.backing, len(share.answers)))
-    return elastic(bidders, signal, ladder, share.planned_kw, Programmed(horizon.day, share.schedule.p, share.limits))
-
-
-def _tied(store: FlexStore, backing: Backing, pods: int) -> Bools:
-    """PODs whose devices back reserve within more than limits of power and energy: on or off, or a cycle limit."""
-    backs = (backing.up_kw > 0).any(axis=(0, 2)) | (backing.down_kw > 0).any(axis=(0, 2))
-    return np.bincount(store.pod[backs & (store.on_off | np.isfinite(store.discharge_day_max))], minlength=pods) > 0
+    backing = share.backing or Backing.none(store.devices, store.steps)
+    kept = keeping(Fleet.of(store, meter, horizon), share.schedule, backing)
+    programmed = None
+    if share.limits is not None:
+        programmed = Programmed(
+            horizon.day, share.limits, kept.withdrawal_max_kw, kept.injection_max_kw, kept.discharge_day_max
+        )
+    return elastic(bidders.keeping(kept.store, kept.meter), signal, ladder, share.planned_kw, programmed)

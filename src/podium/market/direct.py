@@ -1,4 +1,4 @@
-"""The portfolio's programme and those of all its PODs as one, where PODs are few (docs/maths/coordination.md).
+"""The portfolio's programme and those of all its PODs, solved at once (docs/maths/coordination.md).
 
 Its duals are prices at which the bound is as good as it can be without integers, and its solution is an answer of all
 PODs that fits what the portfolio needs: rounds that do not come to their end by themselves end with it.
@@ -51,7 +51,7 @@ class Direct:
 def solve_direct(
     master: Master, parts: Parts, running: Sequence[Running], gap: float, deadline: float
 ) -> Direct | None:  # fmt: skip
-    """The best that all PODs can do together within `gap`, without integers.
+    """The best that all PODs can do together, within a relative `gap`, without integers.
 
     None where that is not found by the deadline (of `perf_counter`): then rounds go on without it. Integers of the PODs
     that `running` of their part knows are held at what it says.
@@ -192,8 +192,8 @@ def packed_of(meets: Meets, parts: Parts, running: Sequence[Running]) -> list[Pa
     packed = []
     for key, whose in alike.items():
         for first in range(0, len(whose), TOGETHER):
-            mine = whose[first : first + TOGETHER]
-            packed.append(Packed(Block(_arrays(meets, parts, running, mine), *meeting_of[key]), mine))
+            some = whose[first : first + TOGETHER]
+            packed.append(Packed(Block(_arrays(meets, parts, running, some), *meeting_of[key]), some))
     return packed
 
 

@@ -41,8 +41,11 @@ SAMPLE_ROUNDS = 60
 PART_PODS = 64
 #: Portfolios of at most so many PODs hold calls over all of their steps in every answer, larger ones only in mixes.
 STRICT_PODS = 256
-#: These fit into one programme up to so many devices times steps: beyond, it takes minutes and gigabytes.
-DIRECT_CELLS = 100_000
+#: All programmes are solved at once up to so many devices times steps, rows in which PODs meet, and PODs times the
+#: square of the rows in which each meets others (1,000 PODs with three products: 5e8): beyond, it takes too long.
+DIRECT_CELLS = 400_000
+DIRECT_ROWS = 6_000
+DIRECT_WORK = 1e9
 #: How often a mix that devices back less than offered is mended, by how much more, and what is no lack, kW.
 MENDS = 5
 MEND_MORE = 1.2
@@ -115,7 +118,7 @@ def solve_coupled(
         reach = reach_kw(task.coupling, np.sum([part.backing_most_kw for part in members], axis=0))
         task = replace(task, coupling=within_reach(task.coupling, reach))
         state = begin(task.coupling, area, learned)
-        search = Search(state, team, told, gap, deadline, whole, task.limits, _few(task))
+        search = Search(state, team, told, gap, deadline, whole, task.limits, _few(task, state.master))
         search.converge()
         wanted = _wanted(state, reach)
         search.sell()
@@ -123,10 +126,13 @@ def solve_coupled(
         return _finished(task, state, team, offsets, wanted, late=perf_counter() > deadline, sent=sent)
 
 
-def _few(task: Task) -> bool:
-    """Whether all PODs fit into one programme."""
+def _few(task: Task, master: Master) -> bool:
+    """Whether all programmes can be solved at once."""
+    layout, areas = master.layout, len(task.coupling.areas)
+    rows = int((layout.position >= 0).sum() + (layout.backing >= 0).sum())
     devices = sum(len(table.ids) for table in task.portfolio.devices.values())
-    return len(task.portfolio) <= STRICT_PODS and devices * task.portfolio.horizon.steps <= DIRECT_CELLS
+    work = len(task.portfolio) * (rows / areas) ** 2
+    return devices * task.portfolio.horizon.steps <= DIRECT_CELLS and rows <= DIRECT_ROWS and work <= DIRECT_WORK
 
 
 def _wanted(state: Coordination, reach: Sequence[Floats]) -> list[Floats]:

@@ -28,9 +28,9 @@ Bools = NDArray[np.bool_]
 
 ROUNDS = 300
 #: Rounds after which few PODs go on from all their programmes at once.
-PATIENCE = 25
+PATIENCE = 8
 #: How closely these are solved, as a part of the gap.
-DIRECT_PART = 0.001
+DIRECT_PART = 0.01
 #: Rounds once offers are held that are sold in steps.
 HELD_ROUNDS = 6
 #: ... and at which part of the gap they end.
@@ -72,7 +72,7 @@ class Search:
     limits: Limits
     """Of PODs with integers."""
     few: bool
-    """Whether all PODs fit into one programme."""
+    """Whether all programmes can be solved at once."""
     relaxed: Mixed | None = None
     """The best mix before anything is held."""
     running: list[Running] = field(default_factory=list)
@@ -162,7 +162,8 @@ class Search:
         found = solve_whole(state.master, parts, BRANCH_PART * self.gap, self.deadline, begin_with)
         if found is None:
             return
-        state.proven_eur = max(state.proven_eur, found.least_eur)
+        # Mixes whose answers do not hold calls to their end may earn more than can be: then the mix is the bound.
+        state.proven_eur = max(state.proven_eur, min(found.least_eur, before.mixed.cost_eur))
         seconds = perf_counter() - state.begun
         state.rounds.append(Round(len(state.rounds) + 1, -state.proven_eur, -before.mixed.cost_eur, seconds))
         self.told(state.rounds[-1])

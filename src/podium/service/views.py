@@ -254,7 +254,7 @@ class RunOptions(Request):
     """Certified distance from the best possible at which level 2 ends."""
     portfolio_time_limit_seconds: Annotated[float, Field(gt=0, le=86_400)] | None = None
     """Longest time for the coordination of level 2, s."""
-    curves: Literal["quick", "exact"] | None = None
+    curves: Literal["auto", "quick", "exact"] | None = None
     """Bids for energy: PODs that need a programme hold their plan (`quick`), or answer each price too (`exact`)."""
 
     def given(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def write_example(name: str, directory: str | Path) -> Path:
     makers: dict[str, Callable[[Path], None]] = {
         "one-home": _one_home,
         "dst-days": _dst_days,
-        "it-north-200": lambda folder: _write(it_north_200(), folder),
+        "it-north-200": _it_north_200,
         "it-north-afrr": _it_north_afrr,
     }
     if name not in makers:
@@ -88,6 +88,18 @@ def _one_home(folder: Path) -> None:
     )
     _write(draft, folder)
     (folder / SPEC_FILE).write_text(ONE_HOME, encoding="utf-8")
+
+
+IT_NORTH_200 = """\
+options:
+  curves: quick          # bids: PODs that need a programme hold their plan at any price; exact takes 40 s more
+"""
+
+
+def _it_north_200(folder: Path) -> None:
+    _write(it_north_200(), folder)
+    with (folder / SPEC_FILE).open("a", encoding="utf-8") as file:
+        file.write(IT_NORTH_200)
 
 
 IT_NORTH_AFRR = """\

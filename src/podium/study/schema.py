@@ -49,9 +49,10 @@ class Options(BaseModel):
     """Level 2 ends when its plan is certified to lie within this share of the best possible."""
     portfolio_time_limit_seconds: float = Field(default=600.0, gt=0, allow_inf_nan=False)
     """Longest time for the coordination of level 2, s; the best plan by then counts."""
-    curves: Literal["quick", "exact"] = "quick"
+    curves: Literal["auto", "quick", "exact"] = "auto"
     """Bids for energy: by `quick`, PODs that need a programme hold their plan at any price; by `exact` they answer each
-    price too, which takes a second or so per POD."""
+    price too, with starts and stops, which takes a second or some per POD; who needs more than `time_limit_seconds`
+    holds the plan. `auto` is exact for up to 256 PODs."""
 
 
 class _DeviceFiles(BaseModel):
