@@ -19,7 +19,7 @@ from device_physics import MEANING, Model
 from podium.devices import Battery
 from podium.horizon import Horizon
 from podium.market.prices import EnergyPrices
-from podium.market.terms import Market, PositionLimits
+from podium.market.terms import Market, PositionLimits, ReserveProduct
 from podium.portfolio import Pod
 
 Floats = NDArray[np.float64]
@@ -142,6 +142,7 @@ class Oracle:
             self.offers[product.name] = offer
             if len(product.maximum_mw):
                 self.rules.append(offer <= KW_PER_MW * product.maximum_mw)
+            self._in_steps(product, offer)
             by_step = np.array([product.block == b for b in range(product.blocks)]).T.astype(float) @ offer
             margin = {"up": product.activation_eur_per_mwh - energy, "down": energy - product.activation_eur_per_mwh}
             paid = np.append(product.availability_eur_per_mw_h, 0.0)[product.block]
@@ -150,6 +151,21 @@ class Oracle:
             for side in SIDES:
                 if product.direction in (side, "symmetric"):
                     self._backed(side, by_step, product.block >= 0, product.sustain_hours)
+
+    def _in_steps(self, product: ReserveProduct, offer: Any) -> None:
+        """Multiples of the increment, from the least offer on or nothing."""
+        if product.increment_mw > 0:
+            steps = cp.Variable(product.blocks, integer=True)
+            self.rules.append(offer == KW_PER_MW * product.increment_mw * steps)
+        if product.minimum_mw > 0:
+            sold = cp.Variable(product.blocks, boolean=True)
+            self.rules.append(offer >= KW_PER_MW * product.minimum_mw * sold)
+            self.rules.append(offer <= self._power_kw() * sold)
+
+    def _power_kw(self) -> float:
+        """More than all batteries back."""
+        batteries = [d for pod in self.case.pods for d in pod.devices if isinstance(d, Battery)]
+        return sum(d.charge_max_kw + d.discharge_max_kw for d in batteries)
 
     def _headroom(self) -> None:
         market = self.case.market

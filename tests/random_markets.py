@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 
-from podium.devices import Battery, Device, EvCharger, FixedLoad, HeatPump, Pv
+from podium.devices import Battery, Chp, Device, EvCharger, FixedLoad, HeatPump, Pv
 from podium.horizon import Horizon
 from podium.market.prices import EnergyPrices
 from podium.market.terms import GroupLimits, Market, PositionLimits, ReserveProduct, Settlement
@@ -63,6 +64,18 @@ def warm(maker: Maker) -> Device:
     )  # fmt: skip
 
 
+def engine(maker: Maker) -> Device:
+    """An engine that is on or off, with boiler enough to do without."""
+    most, hours = maker.between(2, 6), maker.horizon.step_hours
+    return Chp(
+        device=maker.name(), electric_max_kw=most, electric_min_kw=maker.between(0.3, 0.8) * most, heat_ratio=1.2,
+        heat_profile=maker.profile(), heat_scale_kw=4, heat_store_max_kwh=8, heat_store_initial_kwh=4,
+        heat_store_end_min_kwh=2, boiler_max_kw=8, boiler_eur_per_kwh=0.08, fuel_eur_per_kwh=maker.between(0.08, 0.14),
+        start_eur=maker.between(0.05, 0.3), min_up_hours=hours * float(maker.random.integers(4)),
+        min_down_hours=hours * float(maker.random.integers(4)), on_initial=maker.perhaps(0.5),
+    )  # fmt: skip
+
+
 def horizon_of(random: np.random.Generator) -> Horizon:
     minutes = int(random.choice([15, 30]))
     start = Horizon.days("2018-05-14", 1, 60, ZONE).start
@@ -86,14 +99,20 @@ def product(random: np.random.Generator, horizon: Horizon, number: int) -> Reser
     )  # fmt: skip
 
 
-def drawn(seed: int) -> Case:
-    """Two to six PODs in two groups; limits halfway between the least peaks and those of a free plan."""
+def drawn(seed: int, *, whole: bool = False) -> Case:
+    """Two to six PODs in two groups; limits halfway between the least peaks and those of a free plan.
+
+    Where `whole`, eight hours without headroom, engines that are on or off, and offers in steps of 1 kW from 2 kW.
+    """
     random = np.random.default_rng(seed)
-    maker = Maker(random, horizon_of(random))
-    headroom = seed % 4 == 3
+    horizon = horizon_of(random)
+    maker = Maker(random, replace(horizon, step_minutes=30, steps=16) if whole else horizon)
+    headroom = seed % 4 == 3 and not whole
     pods = []
-    for n in range(2 + seed % 5):
+    for n in range(2 + seed % (3 if whole else 5)):
         devices = devices_of(maker, only_batteries=headroom)
+        if whole and n < 2:
+            devices.append(engine(maker))
         buy = random.uniform(0.1, 0.35, maker.horizon.steps)
         maker.profiles |= {f"buy {n}": buy, f"sell {n}": buy - random.uniform(0.02, 0.1)}
         pods.append(
@@ -104,10 +123,13 @@ def drawn(seed: int) -> Case:
         )  # fmt: skip
     price = random.uniform(20, 150, maker.horizon.steps)
     prices = EnergyPrices(price, price - random.uniform(2, 30), np.zeros_like(price))
+    products = tuple(product(random, maker.horizon, seed + n) for n in range(1 + seed % 3))
+    if whole:
+        products = tuple(replace(found, minimum_mw=0.002, increment_mw=0.001) for found in products)
     market = Market(
         settlement=SETTLEMENTS[seed % 3],
         time_unit_minutes=60 if seed % 2 else None,
-        reserves=tuple(product(random, maker.horizon, seed + n) for n in range(1 + seed % 3)),
+        reserves=products,
         peak_eur_per_kw=float(random.uniform(0.01, 0.1)),
         headroom_up_kw=0.3 * headroom,
         headroom_down_kw=0.2 * headroom,

@@ -75,6 +75,8 @@ class Programmes:
     area: Ints
     program: PodProgram
     backing: list[BackingColumns]
+    constant_eur: Floats
+    """What each POD pays beside what its programme costs. Shape (pod,)."""
 
 
 @dataclass
@@ -270,7 +272,7 @@ class Responder:
             connection_rows(model, self.meter, pods, grid, found)
 
         program = build(self.store, members, self.meter, pods, self.step_hours, self.day, exclusive=False, more=more)
-        return Programmes(pods, self.area[pods], program, found)
+        return Programmes(pods, self.area[pods], program, found, self.constant[pods])
 
     def _plainly(self, priced: Meter, schedule: Schedule) -> None:
         """PODs that back nothing, by the dynamic programme."""

@@ -56,8 +56,8 @@ def solve_direct(
     None where that is not found by the deadline (of `perf_counter`): then rounds go on without it. Integers of the PODs
     that `running` of their part knows are held at what it says.
     """
-    meets = _Meets.of(master)
-    packed = _packed(meets, parts, running)
+    meets = Meets.of(master)
+    packed = packed_of(meets, parts, running)
     blocks = [*(pack.block for pack in packed), meets.portfolio]
     miss = MISS * master.coupling.most_kw
     found = solve_together(blocks, meets.lower, meets.upper, meets.steps, Accuracy(gap, miss, deadline))
@@ -104,7 +104,7 @@ def _nearest(mine: Programmes, n: int, x: Floats, seconds: float) -> Floats | No
 
 
 @dataclass(frozen=True)
-class _Meets:
+class Meets:
     """The portfolio's rows: those in which PODs meet, and a programme of the others with the portfolio's columns."""
 
     rows: Ints
@@ -127,7 +127,7 @@ class _Meets:
         return self.master.coupling.steps
 
     @classmethod
-    def of(cls, master: Master) -> _Meets:
+    def of(cls, master: Master) -> Meets:
         """The rows of a master, with a margin where what is made real may miss them."""
         layout, most_kw = master.layout, master.coupling.most_kw
         low, high = master.row_lower.copy(), master.row_upper.copy()
@@ -167,7 +167,7 @@ def _portfolio(master: Master, rank: Ints, step: Ints, own: Ints, sides: tuple[F
 
 
 @dataclass(frozen=True)
-class _Packed:
+class Packed:
     """PODs of one pattern and area, from all parts."""
 
     block: Block
@@ -175,7 +175,7 @@ class _Packed:
     """Part, number of the pattern in it, and place among its PODs."""
 
 
-def _packed(meets: _Meets, parts: Parts, running: Sequence[Running]) -> list[_Packed]:
+def packed_of(meets: Meets, parts: Parts, running: Sequence[Running]) -> list[Packed]:
     """The programmes of all PODs; those that share a pattern together, up to so many."""
     alike: dict[bytes, list[tuple[int, int, int]]] = {}
     meeting_of: dict[bytes, tuple[Meeting, Ints]] = {}
@@ -193,11 +193,11 @@ def _packed(meets: _Meets, parts: Parts, running: Sequence[Running]) -> list[_Pa
     for key, whose in alike.items():
         for first in range(0, len(whose), TOGETHER):
             some = whose[first : first + TOGETHER]
-            packed.append(_Packed(Block(_arrays(meets, parts, running, some), *meeting_of[key]), some))
+            packed.append(Packed(Block(_arrays(meets, parts, running, some), *meeting_of[key]), some))
     return packed
 
 
-def _meeting(meets: _Meets, mine: Programmes, area: int) -> tuple[Meeting, Ints]:
+def _meeting(meets: Meets, mine: Programmes, area: int) -> tuple[Meeting, Ints]:
     """Where PODs of an area enter the rows in which PODs meet."""
     layout, (withdrawal, injection) = meets.master.layout, mine.program.grid
     entries = [(layout.position[area], withdrawal, 1.0), (layout.position[area], injection, -1.0)]
@@ -215,7 +215,7 @@ def _meeting(meets: _Meets, mine: Programmes, area: int) -> tuple[Meeting, Ints]
     return Meeting(number, column, value, meets.step[mine_only]), mine_only
 
 
-def _arrays(meets: _Meets, parts: Parts, running: Sequence[Running], whose: list[tuple[int, int, int]]) -> Arrays:
+def _arrays(meets: Meets, parts: Parts, running: Sequence[Running], whose: list[tuple[int, int, int]]) -> Arrays:
     """The programmes of PODs of one pattern, at the portfolio's price."""
     coupling = meets.master.coupling
     found = [parts[part][pattern] for part, pattern, _ in whose]

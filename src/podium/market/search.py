@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from podium.market.direct import Running, nearest_running, solve_direct
 from podium.market.master import Mixed, Sums
 from podium.market.members import Part
 from podium.market.selling import hold_nearest, hold_offers, hold_whole, lower_short
+from podium.market.whole import Whole, solve_whole
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -35,6 +37,10 @@ HELD_ROUNDS = 6
 HELD_PART = 0.2
 #: At this many times the gap, offers that were rounded to the next are also rounded down.
 SELL_AGAIN = 1.5
+#: How closely small portfolios are then solved as a whole, as a part of the gap, and how much more than the plan so far
+#: the solution has to earn to be tried.
+BRANCH_PART = 0.5
+BRANCH_WORTH = 0.05
 #: How often offers that were rounded up are tried before none of them may lack anything.
 LOWERED = 4
 #: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
@@ -85,6 +91,7 @@ class Search:
         """Offers in steps are held, and the rest goes on around them."""
         if self.few and self.relaxed is not None:
             self._sell_few(self.relaxed)
+            self._branch()
         elif hold_offers(self.state.master, self.state.master.coupling):
             refocus(self.state)
             self._go_on(HELD_ROUNDS, HELD_ROUNDS)
@@ -123,7 +130,7 @@ class Search:
 
         Offers that then lack something are lowered. Where much is lost, they are also rounded down.
         """
-        state, master, coupling = self.state, self.state.master, self.state.master.coupling
+        master, coupling = self.state.master, self.state.master.coupling
         raised = hold_nearest(master, coupling, mixed)
         if not raised and not self.whole.any():
             return
@@ -136,11 +143,42 @@ class Search:
                 break
         self._unless_better(before)
         before = self._held()
-        if raised and Round(0, -state.proven_eur, -before.mixed.cost_eur, 0.0).gap > SELL_AGAIN * self.gap:
+        if raised and self._much_is_lost(before):
             master.free_offers()
             hold_offers(master, coupling)
             self._around_held()
             self._unless_better(before)
+
+    def _branch(self) -> None:
+        """Where much is lost, a small portfolio is solved as a whole: what integers cost is proven, or they are better.
+
+        Its bound is a round of its own. What it would hold is tried as any other choice.
+        """
+        state, before = self.state, self._held()
+        if not self._much_is_lost(before):
+            return
+        begin_with = (before.mixed, self.running)
+        parts = self.team.ask(_programmes)
+        found = solve_whole(state.master, parts, BRANCH_PART * self.gap, self.deadline, begin_with)
+        if found is None:
+            return
+        # Mixes whose answers do not hold calls to their end may earn more than can be: then the mix is the bound.
+        state.proven_eur = max(state.proven_eur, min(found.least_eur, before.mixed.cost_eur))
+        seconds = perf_counter() - state.begun
+        state.rounds.append(Round(len(state.rounds) + 1, -state.proven_eur, -before.mixed.cost_eur, seconds))
+        self.told(state.rounds[-1])
+        if before.mixed.cost_eur - found.cost_eur > BRANCH_WORTH * self.gap * abs(before.mixed.cost_eur):
+            self._hold_found(found)
+            self._around_held()
+            self._unless_better(before)
+
+    def _hold_found(self, found: Whole) -> None:
+        for (k, block), kw in found.offers.items():
+            self.state.master.fix_offers(k, block, kw)
+        self.running = found.running
+
+    def _much_is_lost(self, held: _Held) -> bool:
+        return Round(0, -self.state.proven_eur, -held.mixed.cost_eur, 0.0).gap > SELL_AGAIN * self.gap
 
     def _around_held(self) -> None:
         """Rounds around offers that are held, and around devices that are on or off."""
