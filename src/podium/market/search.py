@@ -30,7 +30,7 @@ ROUNDS = 300
 #: Rounds after which few PODs go on from all their programmes at once.
 PATIENCE = 8
 #: How closely these are solved, as a part of the gap.
-DIRECT_PART = 0.01
+DIRECT_PART = 0.001
 #: Rounds once offers are held that are sold in steps.
 HELD_ROUNDS = 6
 #: ... and at which part of the gap they end.
@@ -108,10 +108,14 @@ class Search:
         found = solve_direct(state.master, parts, running, DIRECT_PART * self.gap, self.deadline)
         if found is None:
             return
-        asked = state.asked
-        state.master.add(asked, _joined(self.team.ask(partial(_take, solutions=found.solutions))))
-        state.asked += 1
+        self._answer_with(found.solutions)
         state.dual = found.dual
+
+    def _answer_with(self, solutions: Sequence[Sequence[Floats]]) -> None:
+        """Solutions, by part and pattern, as an answer, which is held where it is known what is on or off."""
+        state, asked = self.state, self.state.asked
+        state.master.add(asked, _joined(self.team.ask(partial(_take, solutions=solutions))))
+        state.asked += 1
         if self.running:
             self._hold_whole(lambda answer: answer[1] == asked)
 
@@ -169,13 +173,14 @@ class Search:
         self.told(state.rounds[-1])
         if before.mixed.cost_eur - found.cost_eur > BRANCH_WORTH * self.gap * abs(before.mixed.cost_eur):
             self._hold_found(found)
-            self._around_held()
             self._unless_better(before)
 
     def _hold_found(self, found: Whole) -> None:
+        """Offers and what devices do, of a solution that may leave no room for any other answer."""
         for (k, block), kw in found.offers.items():
             self.state.master.fix_offers(k, block, kw)
         self.running = found.running
+        self._answer_with(found.solutions)
 
     def _much_is_lost(self, held: _Held) -> bool:
         return Round(0, -self.state.proven_eur, -held.mixed.cost_eur, 0.0).gap > SELL_AGAIN * self.gap

@@ -31,6 +31,7 @@ NODES = 2_000
 SECONDS = 60.0
 #: Rows and integers are kept to this; what that may be worth is taken off the bound, as a part of all money that moves.
 KEPT = 1e-7
+MISS_KW = 1e-6
 SAFETY = 1e-7
 
 
@@ -46,6 +47,8 @@ class Whole:
     """Offers that are sold in steps, kW, by product and block; empty where no solution was found."""
     running: list[Running]
     """Integers of PODs, by part; empty where no solution was found."""
+    solutions: list[list[Floats]]
+    """Of the programmes of each part, (pod, column) of each pattern; empty where no solution was found."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def solve_whole(
     """
     if sum(len(mine.pods) * mine.program.arrays.cost.shape[1] for part in parts for mine in part) > COLUMNS:
         return None
-    model = _model(master, parts)
+    model = _model(master, parts, _free_to_miss(master, begin_with[0]))
     if not 0 < len(model.integer) <= INTEGERS:
         return None
     highs = QuietHighs()
@@ -86,7 +89,19 @@ def solve_whole(
     return _read(highs, master, model, parts)
 
 
-def _model(master: Master, parts: Parts) -> _Model:
+def _free_to_miss(master: Master, mixed: Mixed) -> Floats:
+    """Upper limits of the portfolio's columns: nothing misses limits or backing where a mix shows that it need not.
+
+    To miss a limit by a crumb would be cheaper than another engine.
+    """
+    upper, layout = master.free[1].copy(), master.layout
+    misses = np.concatenate((layout.misses, layout.short[layout.short >= 0]))
+    if mixed.own[misses].max(initial=0.0) <= MISS_KW:
+        upper[misses] = 0.0
+    return upper
+
+
+def _model(master: Master, parts: Parts, upper: Floats) -> _Model:
     """All programmes as one: unlike those of rounds, with no margin, offers not held, and integers."""
     meets = Meets.of(master)
     packed = packed_of(meets, parts, [{}] * len(parts))
@@ -94,7 +109,7 @@ def _model(master: Master, parts: Parts) -> _Model:
     programme.add_rows(len(meets.rows), master.row_lower[meets.rows], master.row_upper[meets.rows])
     columns = [_add(programme, pack.block) for pack in packed]
     own = replace(
-        meets.portfolio.arrays, lower=master.free[0][None], upper=master.free[1][None],
+        meets.portfolio.arrays, lower=master.free[0][None], upper=upper[None],
         row_lower=master.row_lower[meets.own][None], row_upper=master.row_upper[meets.own][None],
     )  # fmt: skip
     (mine,) = _add(programme, replace(meets.portfolio, arrays=own))
@@ -172,17 +187,19 @@ def _read(highs: QuietHighs, master: Master, model: _Model, parts: Parts) -> Who
     info = highs.getInfo()
     bound = float(info.mip_dual_bound)
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        return Whole(bound - SAFETY * abs(bound), np.inf, {}, [])
+        return Whole(bound - SAFETY * abs(bound), np.inf, {}, [], [])
     x = np.array(highs.getSolution().col_value)
     moved = float(abs(np.asarray(model.program.col_cost_) * x).sum())
     running: list[dict[int, Floats]] = [{} for _ in parts]
+    solutions = [[np.empty(mine.program.arrays.cost.shape) for mine in part] for part in parts]
     for pack, columns in zip(model.packed, model.columns, strict=True):
         integer = pack.block.arrays.integer
         for (part, pattern, n), mine in zip(pack.whose, columns, strict=True):
+            solutions[part][pattern][n] = x[mine]
             if integer.any():
                 running[part][int(parts[part][pattern].pods[n])] = np.round(x[mine[integer]])
     offers = {(k, b): _sold(master.coupling.products[k], float(x[column])) for (k, b), column in model.offers.items()}
-    return Whole(bound - SAFETY * moved, float(info.objective_function_value), offers, list(running))
+    return Whole(bound - SAFETY * moved, float(info.objective_function_value), offers, list(running), solutions)
 
 
 def _sold(product: Product, kw: float) -> float:
