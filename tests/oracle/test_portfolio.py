@@ -26,6 +26,19 @@ def test_nor_where_engines_are_on_or_off_and_offers_come_in_steps(seed: int) -> 
     ensure_between(drawn(seed, whole=True))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_without_time_a_plan_still_keeps_limits_and_its_bound_binds(seed: int) -> None:
+    case = drawn(seed, whole=True)
+    plan = optimise_portfolio(study_of(case), time_limit_seconds=1e-3, workers=1)
+    greatest, certificate = greatest_profit_eur(case), plan.certificate
+    assert certificate is not None
+    rounding = 1e-6 * max(1.0, abs(greatest))
+    assert certificate.profit_eur <= greatest + rounding
+    assert greatest <= certificate.bound_eur + rounding
+    assert certificate.bound_eur == pytest.approx(min(done.bound_eur for done in certificate.rounds), abs=1e-9)
+    assert certificate.gap <= 0.005 or "the time limit came first" in plan.notices[-1]
+
+
 def ensure_between(case: Case) -> None:
     """Profit, the greatest profit of the oracle, and bound rise in this order, within the gap."""
     plan = optimise_portfolio(study_of(case), gap=GAP, workers=1)

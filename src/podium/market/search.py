@@ -43,6 +43,9 @@ BRANCH_PART = 0.5
 BRANCH_WORTH = 0.05
 #: How often offers that were rounded up are tried before none of them may lack anything.
 LOWERED = 4
+#: What misses less, kW, misses nothing; and how long a plan that misses nothing may take once time is up.
+MISS_KW = 1e-6
+GRACE_SECONDS = 60.0
 #: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
 WHOLE_ROUNDS = 6
 WHOLE_GAP = 1e-4
@@ -75,12 +78,17 @@ class Search:
     """Whether all programmes can be solved at once."""
     relaxed: Mixed | None = None
     """The best mix before anything is held."""
+    ends: float = 0.0
+    """When what was granted beyond the deadline ends."""
     running: list[Running] = field(default_factory=list)
     """What devices that are on or off do, once it is chosen, for the PODs of each part."""
 
     def converge(self) -> None:
         """Rounds to the end; then devices that are on or off take one answer as it is."""
         self._go_on(ROUNDS, PATIENCE)
+        if self.few and self.late and self._misses():
+            self._grant()
+            self._go_on(1, 0)
         self.relaxed = self.state.master.solve()
         if self.whole.any():
             self._choose_whole()
@@ -89,23 +97,43 @@ class Search:
 
     def sell(self) -> None:
         """Offers in steps are held, and the rest goes on around them."""
-        if self.few and self.relaxed is not None:
+        if not self.few or self.relaxed is None:
+            if hold_offers(self.state.master, self.state.master.coupling):
+                refocus(self.state)
+                self._go_on(HELD_ROUNDS, HELD_ROUNDS)
+        elif not self.late or self._misses():
+            self._grant()
             self._sell_few(self.relaxed)
-            self._branch()
-        elif hold_offers(self.state.master, self.state.master.coupling):
-            refocus(self.state)
-            self._go_on(HELD_ROUNDS, HELD_ROUNDS)
+            if not self.late or self._misses():
+                self._branch()
+        self._record(self.state.master.solve().cost_eur)
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is up."""
+        return perf_counter() > self.deadline
+
+    def _misses(self) -> bool:
+        """Whether the best mix misses limits, or reserve that must be held."""
+        layout = self.state.master.layout
+        misses = np.concatenate((layout.misses, layout.short[layout.short >= 0]))
+        return bool(self.state.master.solve().own[misses].max(initial=0.0) > MISS_KW)
+
+    def _grant(self) -> None:
+        """Where time is up, some more, for a plan that can be delivered."""
+        if self.late:
+            self.ends = perf_counter() + GRACE_SECONDS
 
     def _go_on(self, rounds: int, patience: int) -> None:
         """Rounds; where there are few PODs, after some of them from all programmes at once."""
-        until = Until(self.gap, rounds, self.deadline, patience, HELD_PART * self.gap)
+        until = Until(self.gap, rounds, max(self.deadline, self.ends), patience, HELD_PART * self.gap)
         go_on(self.state, partial(_ask, self.team), until, self.told, self._at_once if self.few else None)
 
     def _at_once(self) -> None:
         """All programmes as one: its duals are asked with next, and its solution is an answer."""
         state, parts = self.state, self.team.ask(_programmes)
         running = self.running or [{}] * len(parts)
-        found = solve_direct(state.master, parts, running, DIRECT_PART * self.gap, self.deadline)
+        found = solve_direct(state.master, parts, running, DIRECT_PART * self.gap, max(self.deadline, self.ends))
         if found is None:
             return
         self._answer_with(found.solutions)
@@ -124,7 +152,7 @@ class Search:
         state = self.state
         left_out = len(state.master.answers)
         last = state.centre if state.mixed is None else state.mixed.dual
-        for share in WHOLE_AT:
+        for share in WHOLE_AT[:1] if self.late else WHOLE_AT:
             dual = (1.0 - share) * state.centre + share * last
             answered(state, partial(_ask, self.team), dual, max(self.limits.mip_gap, WHOLE_GAP))
         hold_whole(state.master, self.whole, left_out)
@@ -147,7 +175,7 @@ class Search:
                 break
         self._unless_better(before)
         before = self._held()
-        if raised and self._much_is_lost(before):
+        if raised and self._much_is_lost(before) and not self.late:
             master.free_offers()
             hold_offers(master, coupling)
             self._around_held()
@@ -163,17 +191,24 @@ class Search:
             return
         begin_with = (before.mixed, self.running)
         parts = self.team.ask(_programmes)
-        found = solve_whole(state.master, parts, BRANCH_PART * self.gap, self.deadline, begin_with)
+        ends = max(self.deadline, self.ends)
+        found = solve_whole(state.master, parts, BRANCH_PART * self.gap, ends, begin_with)
         if found is None:
             return
         # Mixes whose answers do not hold calls to their end may earn more than can be: then the mix is the bound.
         state.proven_eur = max(state.proven_eur, min(found.least_eur, before.mixed.cost_eur))
-        seconds = perf_counter() - state.begun
-        state.rounds.append(Round(len(state.rounds) + 1, -state.proven_eur, -before.mixed.cost_eur, seconds))
-        self.told(state.rounds[-1])
+        self._record(before.mixed.cost_eur)
         if before.mixed.cost_eur - found.cost_eur > BRANCH_WORTH * self.gap * abs(before.mixed.cost_eur):
             self._hold_found(found)
             self._unless_better(before)
+
+    def _record(self, cost_eur: float) -> None:
+        """A bound that no round has told is a round of its own."""
+        state = self.state
+        if -state.proven_eur < min((done.bound_eur for done in state.rounds), default=np.inf):
+            seconds = perf_counter() - state.begun
+            state.rounds.append(Round(len(state.rounds) + 1, -state.proven_eur, -cost_eur, seconds))
+            self.told(state.rounds[-1])
 
     def _hold_found(self, found: Whole) -> None:
         """Offers and what devices do, of a solution that may leave no room for any other answer."""
@@ -210,7 +245,8 @@ class Search:
     def _switch(self) -> None:
         """Devices are on or off as next as can be to what all programmes as one would like."""
         parts = self.team.ask(_programmes)
-        found = solve_direct(self.state.master, parts, [{}] * len(parts), DIRECT_PART * self.gap, self.deadline)
+        gap, ends = DIRECT_PART * self.gap, max(self.deadline, self.ends)
+        found = solve_direct(self.state.master, parts, [{}] * len(parts), gap, ends)
         if found is not None:
             self.running = nearest_running(parts, found, self.limits.time_limit_seconds)
 
