@@ -34,6 +34,7 @@ EQUAL = 1e-10
 FIRST = 4.0
 #: How far a step goes towards the nearest limit.
 STAY_INSIDE = 0.995
+#: ... and how many there are at most.
 STEPS = 120
 #: Corrections of a step (Gondzio 1996), how much longer they should make it, and how far products may be from the mean.
 CORRECTIONS = 3
@@ -259,8 +260,9 @@ def solve_together(
 ) -> Met | None:  # fmt: skip
     """The least cost of all programmes that keeps the sums of the meeting rows within limits.
 
-    `lower` and `upper` have shape (meeting row,). Integers are left out. None where no solution is found that is good
-    enough.
+    `lower` and `upper` of the sums have shape (meeting row,), in the units of the programmes; `steps` is the number of
+    steps of the horizon, along which programmes are eliminated. Integers are left out. None where no solution is found
+    that is good enough.
     """
     ranges = np.concatenate([(block.arrays.upper - block.arrays.lower).ravel() for block in blocks])
     near = float(ranges[np.isfinite(ranges) & (ranges > NARROW)].mean()) if len(ranges) else 1.0

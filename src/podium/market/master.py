@@ -26,6 +26,8 @@ Ints = NDArray[np.int64]
 PRIMAL = 4
 #: An answer that no mix took in so many rounds is forgotten.
 IDLE_ROUNDS = 8
+#: Limits that are missed by less, kW, are kept.
+MISSING_KW = 1e-6
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,15 @@ class Master:
         own = self.layout.programme.columns
         cost = float(self.highs.getInfo().objective_function_value)
         return Mixed(cost + self.held_eur, dual[: self.rows], x[own : own + len(self.answers)], x[:own])
+
+    @property
+    def missing(self) -> Ints:
+        """Columns of what is missing from limits and from backing."""
+        return np.concatenate((self.layout.misses, self.layout.short[self.layout.short >= 0]))
+
+    def misses(self, mixed: Mixed) -> bool:
+        """Whether a mix misses limits, or reserve that must be held."""
+        return bool(mixed.own[self.missing].max(initial=0.0) > MISSING_KW)
 
     def forget(self, mixed: Mixed) -> None:
         """Leave out answers that no mix has taken for long: others have been better ever since."""

@@ -22,6 +22,7 @@ from podium.market.coordination import Round
 from podium.market.coupling import Coupling
 from podium.market.energy import ensure_no_arbitrage, respond_to_market
 from podium.market.exact import Found, Task, solve_coupled
+from podium.market.master import MISSING_KW
 from podium.market.prices import KWH_PER_MWH, EnergyPrices
 from podium.market.shares import Shares, shares_of
 from podium.market.task import task_of
@@ -36,8 +37,6 @@ Method = Literal["exact", "virtus"]
 
 #: The rounds aim for this part of the gap that is asked for; making the mix real and selling it takes the rest.
 AIM = 0.6
-#: Limits that miss less than this, kW, are kept.
-MISSING_KW = 1e-6
 #: What may leave a greater gap than is asked for.
 WHY_MORE = "whole offers, devices that are on or off, or calls that last several steps leave it"
 

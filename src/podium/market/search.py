@@ -43,8 +43,7 @@ BRANCH_PART = 0.5
 BRANCH_WORTH = 0.05
 #: How often offers that were rounded up are tried before none of them may lack anything.
 LOWERED = 4
-#: What misses less, kW, misses nothing; and how long a plan that misses nothing may take once time is up.
-MISS_KW = 1e-6
+#: How long a plan that misses nothing may take once time is up.
 GRACE_SECONDS = 60.0
 #: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
 WHOLE_ROUNDS = 6
@@ -78,8 +77,8 @@ class Search:
     """Whether all programmes can be solved at once."""
     relaxed: Mixed | None = None
     """The best mix before anything is held."""
-    ends: float = 0.0
-    """When what was granted beyond the deadline ends."""
+    granted: float = 0.0
+    """Until when there is time beyond the deadline."""
     running: list[Running] = field(default_factory=list)
     """What devices that are on or off do, once it is chosen, for the PODs of each part."""
 
@@ -113,27 +112,30 @@ class Search:
         """Whether the time is up."""
         return perf_counter() > self.deadline
 
+    @property
+    def _end(self) -> float:
+        """When all work ends, with what was granted."""
+        return max(self.deadline, self.granted)
+
     def _misses(self) -> bool:
         """Whether the best mix misses limits, or reserve that must be held."""
-        layout = self.state.master.layout
-        misses = np.concatenate((layout.misses, layout.short[layout.short >= 0]))
-        return bool(self.state.master.solve().own[misses].max(initial=0.0) > MISS_KW)
+        return self.state.master.misses(self.state.master.solve())
 
     def _grant(self) -> None:
         """Where time is up, some more, for a plan that can be delivered."""
         if self.late:
-            self.ends = perf_counter() + GRACE_SECONDS
+            self.granted = perf_counter() + GRACE_SECONDS
 
     def _go_on(self, rounds: int, patience: int) -> None:
         """Rounds; where there are few PODs, after some of them from all programmes at once."""
-        until = Until(self.gap, rounds, max(self.deadline, self.ends), patience, HELD_PART * self.gap)
+        until = Until(self.gap, rounds, self._end, patience, HELD_PART * self.gap)
         go_on(self.state, partial(_ask, self.team), until, self.told, self._at_once if self.few else None)
 
     def _at_once(self) -> None:
         """All programmes as one: its duals are asked with next, and its solution is an answer."""
         state, parts = self.state, self.team.ask(_programmes)
         running = self.running or [{}] * len(parts)
-        found = solve_direct(state.master, parts, running, DIRECT_PART * self.gap, max(self.deadline, self.ends))
+        found = solve_direct(state.master, parts, running, DIRECT_PART * self.gap, self._end)
         if found is None:
             return
         self._answer_with(found.solutions)
@@ -191,8 +193,7 @@ class Search:
             return
         begin_with = (before.mixed, self.running)
         parts = self.team.ask(_programmes)
-        ends = max(self.deadline, self.ends)
-        found = solve_whole(state.master, parts, BRANCH_PART * self.gap, ends, begin_with)
+        found = solve_whole(state.master, parts, BRANCH_PART * self.gap, self._end, begin_with)
         if found is None:
             return
         # Mixes whose answers do not hold calls to their end may earn more than can be: then the mix is the bound.
@@ -245,8 +246,7 @@ class Search:
     def _switch(self) -> None:
         """Devices are on or off as next as can be to what all programmes as one would like."""
         parts = self.team.ask(_programmes)
-        gap, ends = DIRECT_PART * self.gap, max(self.deadline, self.ends)
-        found = solve_direct(self.state.master, parts, [{}] * len(parts), gap, ends)
+        found = solve_direct(self.state.master, parts, [{}] * len(parts), DIRECT_PART * self.gap, self._end)
         if found is not None:
             self.running = nearest_running(parts, found, self.limits.time_limit_seconds)
 

@@ -31,7 +31,6 @@ NODES = 2_000
 SECONDS = 60.0
 #: Rows and integers are kept to this; what that may be worth is taken off the bound, as a part of all money that moves.
 KEPT = 1e-7
-MISS_KW = 1e-6
 SAFETY = 1e-7
 
 
@@ -40,7 +39,7 @@ class Whole:
     """What branch and bound found."""
 
     least_eur: float
-    """No plan costs less."""
+    """No plan costs less; where limits can be kept, none that keeps them."""
     cost_eur: float
     """Of the solution; inf where none was found."""
     offers: dict[tuple[int, int], float]
@@ -94,10 +93,9 @@ def _free_to_miss(master: Master, mixed: Mixed) -> Floats:
 
     To miss a limit by a crumb would be cheaper than another engine.
     """
-    upper, layout = master.free[1].copy(), master.layout
-    misses = np.concatenate((layout.misses, layout.short[layout.short >= 0]))
-    if mixed.own[misses].max(initial=0.0) <= MISS_KW:
-        upper[misses] = 0.0
+    upper = master.free[1].copy()
+    if not master.misses(mixed):
+        upper[master.missing] = 0.0
     return upper
 
 
