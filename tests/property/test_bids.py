@@ -37,15 +37,15 @@ def test_bids_are_what_an_auction_takes(seed: int) -> None:
         assert np.array_equal(mw, np.round(mw * 10) / 10)
         assert (np.diff(price) > 0).all()
         assert (np.diff(mw) <= 0).all()
-        low, high = min(-limit, planned[unit]), max(limit, planned[unit])
-        close = 0.05 + 1e-9 if abs(planned[unit]) <= limit else 0.1 + 1e-9
+        beyond = 100 * np.round(planned[unit] / 100) if abs(planned[unit]) > limit else 0.0
+        low, high = min(-limit, beyond), max(limit, beyond)
         assert (mw * 1000 >= low - 1e-6).all()
         assert (mw * 1000 <= high + 1e-6).all()
-        assert abs(curve.at(unit, auction[unit]) - planned[unit] / 1000) <= close
+        assert abs(curve.at(unit, auction[unit]) - planned[unit] / 1000) <= 0.05 + 1e-9
         if len(price) == ROWS_MAX:
             continue
         for rung in range(ladder.rungs):
             wanted = float(np.clip(net[unit, rung], low, high)) / 1000
             met = auction[unit] + expected.met_beyond_eur_per_mwh[unit] + 1000 * ladder.change_eur_per_kwh[unit, rung]
             asked = met - fee * np.sign(np.round(10 * wanted))
-            assert abs(curve.at(unit, asked - 1e-9) - wanted) <= close
+            assert abs(curve.at(unit, asked - 1e-9) - wanted) <= 0.05 + 1e-9

@@ -131,8 +131,11 @@ def energy_curve(
     At the auction price that the plan expects the curve gives its position, rounded to 0.1 MW (within the limits).
     Where the plan itself could not keep a limit, the curve reaches as far as the plan.
     """
-    units = len(net_kw)
-    least, most = np.minimum(least_kw, expected.planned_kw), np.maximum(most_kw, expected.planned_kw)
+    units, planned, per_kw = len(net_kw), expected.planned_kw, STEPS_PER_MW / KW_PER_MW
+    least, most = np.asarray(least_kw, dtype=float), np.asarray(most_kw, dtype=float)
+    lots = np.round(per_kw * planned) / per_kw
+    least = np.where(planned < least, np.minimum(least, lots), least)
+    most = np.where(planned > most, np.maximum(most, lots), most)
     unit, prices, quantities = [], [], []
     for u in range(units):
         change = KWH_PER_MWH * ladder.change_eur_per_kwh[u]
