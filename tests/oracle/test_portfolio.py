@@ -20,7 +20,7 @@ def test_no_plan_beats_the_programme_and_the_programme_no_bound(seed: int) -> No
     ensure_between(drawn(seed))
 
 
-@pytest.mark.parametrize("seed", range(7))
+@pytest.mark.parametrize("seed", range(5))
 def test_nor_where_engines_are_on_or_off_and_offers_come_in_steps(seed: int) -> None:
     """An increment of 1 kW is a fifth of what a battery does: with it the best plan earns some per cent less."""
     ensure_between(drawn(seed, whole=True))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import podium
 from podium import checking
@@ -20,6 +21,8 @@ from podium.market.terms import Market
 from podium.portfolio import Pod, Portfolio
 from podium.study import Study
 from random_markets import drawn, study_of
+
+Floats = NDArray[np.float64]
 
 GAP = 0.01
 
@@ -149,18 +152,29 @@ def test_all_that_is_called_is_delivered(seed: int) -> None:
     store, meter = study.portfolio.store(), study.portfolio.meter()
     areas = areas_of(study.market, store.pod, study.portfolio.columns["group"])
     fleets = [Fleet.of(store, meter, study.horizon, known) for known in ((), areas)]
-    trials = [try_activations(fleet, plan.schedule, plan.backing, 1000) for fleet in fleets]
-    for trial in trials:
-        assert trial.activations == 1000
-        assert trial.called_kwh > 0
-        assert trial.undelivered_kwh == pytest.approx(0.0, abs=1e-6)
-    beyond = [
-        sum(beyond_limits_kwh(study, done.schedule) for done in deliveries(fleet, plan.schedule, plan.backing, 1000))
-        for fleet in fleets
-    ]
-    assert beyond[0] > 10.0
-    assert beyond[1] <= beyond[0] / 100
-    assert trials[1].beyond_kwh == pytest.approx(beyond[1], abs=1e-6)
+    held, hours = plan.backing, study.horizon.step_hours
+
+    def kwh_of(fleet: Fleet) -> Floats:
+        """Called, undelivered, beyond limits as told, and beyond limits as counted: of each call."""
+        return np.array(
+            [
+                [float(abs(kw).sum()) * hours for kw in (done.called_kw, done.undelivered_kw, done.beyond_kw)]
+                + [beyond_limits_kwh(study, done.schedule)]
+                for done in deliveries(fleet, plan.schedule, held, 1000)
+            ]
+        )
+
+    unaware, aware = map(kwh_of, fleets)
+    for called, undelivered in (unaware[:, :2].T, aware[:, :2].T):
+        assert called.sum() > 0
+        np.testing.assert_allclose(undelivered, 0.0, atol=1e-6)
+    assert unaware[:, 3].sum() > 10.0
+    assert aware[:, 3].sum() <= unaware[:, 3].sum() / 100
+    np.testing.assert_allclose(aware[:, 2].sum(), aware[:, 3].sum(), atol=1e-6)
+    trial = try_activations(fleets[1], plan.schedule, held, 100)
+    assert trial.activations == 100
+    told = (trial.called_kwh, trial.undelivered_kwh, trial.beyond_kwh)
+    np.testing.assert_allclose(told, aware[:100, :3].sum(axis=0), atol=1e-6)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
