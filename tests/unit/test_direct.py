@@ -15,12 +15,12 @@ from podium.flex.respond import Programmes
 from podium.market.coordination import Round, answered, begin
 from podium.market.coupling import Coupling, Product
 from podium.market.direct import Direct, nearest_running, solve_direct
-from podium.market.master import Master, Mixed
+from podium.market.master import IDLE_ROUNDS, Master, Mixed
 from podium.market.members import Part
 from podium.market.plan import local_of
 from podium.market.prices import EnergyPrices
 from podium.market.search import Search
-from podium.market.selling import hold_nearest, lower_short
+from podium.market.selling import hold_least, hold_nearest, lower_short
 from podium.market.task import task_of
 from podium.market.terms import Market
 from podium.study import Study
@@ -75,7 +75,7 @@ def test_an_engine_runs_next_to_what_is_wished_and_by_its_rules() -> None:
     x = np.zeros((1, programmes.program.arrays.cost.shape[1]))
     on = np.flatnonzero(programmes.program.arrays.integer)
     x[0, on[10:13]] = 0.9
-    (running,) = nearest_running([[programmes]], Direct(np.zeros(0), [[x]]), 10.0)
+    (running,) = nearest_running([[programmes]], Direct(np.zeros(0), [[x]], np.zeros(0)), 10.0)
     found = running[0].astype(int)
     assert found.sum() == 4
     assert set(np.flatnonzero(found)) >= {10, 11, 12}
@@ -105,16 +105,31 @@ def mixed(master: Master, offers: list[float], short: dict[int, float]) -> Mixed
 def test_offers_are_held_at_the_next_that_can_be_sold(wanted: float, held: float) -> None:
     """Steps of 50 kW from 100 kW."""
     master = Master(COUPLING, np.zeros(1, dtype=np.int64))
-    raised = hold_nearest(master, COUPLING, mixed(master, [wanted, 0.0], {}))
-    assert raised[0, 0] == pytest.approx(held - wanted)
+    assert hold_nearest(master, COUPLING, mixed(master, [wanted, 0.0], {}).own)[0, 0] == held
     assert master.lower[master.layout.offers[0][0]] == master.upper[master.layout.offers[0][0]] == held
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held"),
+    [(70.0, (100.0, 300.0)), (30.0, (0.0, 0.0)), (0.0, (0.0, 300.0)), (100.0, (0.0, 300.0)), (99.5, (0.0, 300.0))],
+)
+def test_offers_below_the_least_become_none_or_at_least_that(wanted: float, held: tuple[float, float]) -> None:
+    """The others stay free, so that they can follow. What lacks less than 1 kW of the least is the least."""
+    product = replace(STEPS, most_kw=np.full(2, 300.0))
+    coupling = replace(COUPLING, products=(product,))
+    master = Master(coupling, np.zeros(1, dtype=np.int64))
+    found = hold_least(master, coupling, mixed(master, [wanted, 130.0], {}).own)
+    columns = master.layout.offers[0]
+    assert found == (held != (0.0, 300.0))
+    assert (master.lower[columns[0]], master.upper[columns[0]]) == held
+    assert (master.lower[columns[1]], master.upper[columns[1]]) == (0.0, 300.0)
 
 
 def test_an_offer_that_lacks_something_is_lowered_by_a_step() -> None:
     """Less than 1 kW is left to be mended; the other block stays."""
     master = Master(COUPLING, np.zeros(1, dtype=np.int64))
-    raised = hold_nearest(master, COUPLING, mixed(master, [130.0, 230.0], {}))
-    columns = master.layout.offers[0]
+    hold_nearest(master, COUPLING, mixed(master, [130.0, 230.0], {}).own)
+    raised, columns = {(0, 0): 20.0, (0, 1): 20.0}, master.layout.offers[0]
     assert not lower_short(master, COUPLING, mixed(master, [150.0, 250.0], {0: 0.9}), raised)
     assert lower_short(master, COUPLING, mixed(master, [150.0, 250.0], {0: 0.9, 1: 3.0}), raised)
     assert master.upper[columns] == pytest.approx([100.0, 250.0])
@@ -177,3 +192,21 @@ def test_a_crumb_of_an_answer_is_not_held() -> None:
     nobody: Team[Part] = None  # type: ignore[assignment]
     search = Search(state, nobody, lambda _: None, 0.0, 0.0, part.members.whole, task.limits, few=True)
     assert search._held().answers == {(cluster, 0) for cluster in range(count)}
+
+
+def test_an_answer_that_may_be_held_again_is_not_forgotten() -> None:
+    """Of two answers that no mix takes for long, the one that is to be remembered stays."""
+    study = study_of(drawn(0))
+    task = task_of(study, local_of(study, 1))
+    rows = np.arange(len(task.portfolio))
+    part = Part(task.brief(task.portfolio, rows, len(rows), strict=True))
+    state = begin(task.coupling, part.members.area, None)
+    for _ in range(3):
+        answered(state, part.answer, state.dual, None)
+    master = state.master
+    first, second = ([n for n, (_, asked) in enumerate(master.answers) if asked == number] for number in (0, 1))
+    master.hold_answers([*first, *second], [0.0] * (len(first) + len(second)))
+    master.remembered = {master.answers[n] for n in second}
+    for _ in range(IDLE_ROUNDS + 1):
+        master.forget(master.solve())
+    assert {number for _, number in master.answers} == {1, 2}

@@ -46,6 +46,8 @@ class Direct:
     """Of the portfolio's rows. Shape (row,)."""
     solutions: list[list[Floats]]
     """Of the programmes of each part of the portfolio: (pod, column) of each pattern."""
+    own: Floats
+    """The portfolio's columns. Shape (column,)."""
 
 
 def solve_direct(
@@ -69,7 +71,7 @@ def solve_direct(
     for pack, values in zip(packed, found.solutions, strict=False):
         for (part, pattern, n), x in zip(pack.whose, values, strict=True):
             solutions[part][pattern][n] = x
-    return Direct(dual, solutions)
+    return Direct(dual, solutions, found.solutions[-1][0])
 
 
 def nearest_running(parts: Parts, found: Direct, seconds: float) -> list[Running]:

@@ -69,6 +69,7 @@ class Master:
         self.highs.setOptionValue("simplex_strategy", PRIMAL)
         self.answers: list[tuple[int, int]] = []
         self.idle: Ints = np.zeros(0, dtype=np.int64)
+        self.remembered: set[tuple[int, int]] = set()
         self._load()
 
     @property
@@ -120,8 +121,9 @@ class Master:
         return bool(mixed.own[self.missing].max(initial=0.0) > MISSING_KW)
 
     def forget(self, mixed: Mixed) -> None:
-        """Leave out answers that no mix has taken for long: others have been better ever since."""
-        self.idle = np.where(mixed.weights > 0, 0, self.idle + 1)
+        """Leave out answers that no mix has taken for long, unless they are to be remembered."""
+        needed = np.array([answer in self.remembered for answer in self.answers], dtype=bool)
+        self.idle = np.where((mixed.weights > 0) | needed, 0, self.idle + 1)
         old = np.flatnonzero(self.idle > IDLE_ROUNDS)
         if not len(old):
             return
@@ -189,9 +191,13 @@ class Master:
 
     def fix_offers(self, product: int, block: int, kw: float) -> None:
         """Hold an offer at a value."""
-        column = self.layout.offers[product][block]
-        self.lower[column] = self.upper[column] = kw
-        self.highs.changeColBounds(int(self.layout.offers[product][block]), kw, kw)
+        self.limit_offers(product, block, kw, kw)
+
+    def limit_offers(self, product: int, block: int, least_kw: float, most_kw: float) -> None:
+        """Hold an offer between two values."""
+        column = int(self.layout.offers[product][block])
+        self.lower[column], self.upper[column] = least_kw, most_kw
+        self.highs.changeColBounds(column, least_kw, most_kw)
 
     def free_offers(self) -> None:
         """Hold offers no longer."""

@@ -20,7 +20,7 @@ from podium.market.coordination import Coordination, Round, Until, answered, go_
 from podium.market.direct import Running, nearest_running, solve_direct
 from podium.market.master import Mixed, Sums
 from podium.market.members import Part
-from podium.market.selling import hold_nearest, hold_offers, hold_whole, lower_short
+from podium.market.selling import hold_least, hold_nearest, hold_offers, hold_whole, lower_short
 from podium.market.whole import Whole, solve_whole
 
 Floats = NDArray[np.float64]
@@ -41,6 +41,8 @@ SELL_AGAIN = 1.5
 #: the solution has to earn to be tried.
 BRANCH_PART = 0.5
 BRANCH_WORTH = 0.05
+#: How often offers follow those that would be too small to be sold, and are none or the least then.
+FOLLOWED = 3
 #: How often offers that were rounded up are tried before none of them may lack anything.
 LOWERED = 4
 #: How long a plan that misses nothing may take once time is up.
@@ -165,9 +167,10 @@ class Search:
         Offers that then lack something are lowered. Where much is lost, they are also rounded down.
         """
         master, coupling = self.state.master, self.state.master.coupling
-        raised = hold_nearest(master, coupling, mixed)
-        if not raised and not self.whole.any():
+        taken = hold_nearest(master, coupling, self._sellable(mixed.own))
+        if not taken and not self.whole.any():
             return
+        raised = {(k, b): kw - float(mixed.own[master.layout.offers[k][b]]) for (k, b), kw in taken.items()}
         before = self._held()
         if self.whole.any():
             self._switch()
@@ -182,6 +185,21 @@ class Search:
             hold_offers(master, coupling)
             self._around_held()
             self._unless_better(before)
+
+    def _sellable(self, own: Floats) -> Floats:
+        """The portfolio's columns where none of its offers is below the least that can be sold.
+
+        The others are not rounded before they have followed.
+        """
+        state, parts = self.state, self.team.ask(_programmes)
+        for _ in range(FOLLOWED):
+            if self.late or not hold_least(state.master, state.master.coupling, own):
+                break
+            found = solve_direct(state.master, parts, [{}] * len(parts), DIRECT_PART * self.gap, self._end)
+            if found is None:
+                break
+            own = found.own
+        return own
 
     def _branch(self) -> None:
         """Where much is lost, a small portfolio is solved as a whole: what integers cost is proven, or they are better.
@@ -222,16 +240,25 @@ class Search:
         return Round(0, -self.state.proven_eur, -held.mixed.cost_eur, 0.0).gap > SELL_AGAIN * self.gap
 
     def _around_held(self) -> None:
-        """Rounds around offers that are held, and around devices that are on or off."""
+        """Rounds around offers that are held, and around devices that are on or off.
+
+        A solution of all programmes may back a little more than stores can do that do not charge and discharge at once:
+        some more answers make up for it.
+        """
         refocus(self.state)
         patience = 0 if self.whole.any() else HELD_ROUNDS
         self._go_on(patience + 1, patience)
+        for _ in range(HELD_ROUNDS):
+            if self.late or not self._misses():
+                break
+            self._go_on(1, 1)
 
     def _held(self) -> _Held:
         """What is held, and the best mix around it. Of a whole cluster one answer is held, not a crumb beside it."""
         master = self.state.master
         mixed = master.solve()
-        return _Held(mixed, {master.answers[number] for number in np.flatnonzero(mixed.weights > 0.5).tolist()})
+        master.remembered = {master.answers[number] for number in np.flatnonzero(mixed.weights > 0.5).tolist()}
+        return _Held(mixed, master.remembered)
 
     def _unless_better(self, before: _Held) -> None:
         """Hold again what was held, where what is held now does not earn more."""

@@ -73,7 +73,7 @@ def hold_offers(master: Master, coupling: Coupling) -> bool:
 
     All are first rounded down; then those that were cut most are tried one step higher. False where none is in steps.
     """
-    wanted = {(k, b): kw for k, b, kw in _stepped(master, coupling, master.solve())}
+    wanted = {(k, b): kw for k, b, kw in _stepped(master, coupling, master.solve().own)}
     if not wanted:
         return False
     taken = {place: sellable(coupling, *place, kw) for place, kw in wanted.items()}
@@ -96,17 +96,30 @@ def hold_offers(master: Master, coupling: Coupling) -> bool:
     return True
 
 
-def hold_nearest(master: Master, coupling: Coupling, mixed: Mixed) -> dict[tuple[int, int], float]:
-    """Hold offers in steps at what can be sold next to a mix. Returns how much they were raised, kW, by place."""
-    raised = {}
-    for k, b, kw in _stepped(master, coupling, mixed):
+def hold_least(master: Master, coupling: Coupling, own: Floats) -> bool:
+    """Offers of a solution, its `own` columns, that are too small to be sold become none or at least the least.
+
+    Whichever is nearer. False where there are none.
+    """
+    found = False
+    for k, b, kw in _stepped(master, coupling, own):
+        least, most = coupling.products[k].least_kw, float(coupling.products[k].most_kw[b])
+        if ROUNDING_KW < kw < least - SHORT_KW:
+            found = True
+            master.limit_offers(k, b, *((least, most) if 2.0 * kw > least and most >= least else (0.0, 0.0)))
+    return found
+
+
+def hold_nearest(master: Master, coupling: Coupling, own: Floats) -> dict[tuple[int, int], float]:
+    """Hold offers in steps at what can be sold next to a solution. Returns what is held, kW, by place."""
+    taken = {}
+    for k, b, kw in _stepped(master, coupling, own):
         product = coupling.products[k]
         below = sellable(coupling, k, b, kw)
         above = sellable(coupling, k, b, max(below + product.increment_kw, product.least_kw))
-        held = above if above - kw < kw - below else below
-        master.fix_offers(k, b, held)
-        raised[k, b] = held - kw
-    return raised
+        taken[k, b] = above if above - kw < kw - below else below
+        master.fix_offers(k, b, taken[k, b])
+    return taken
 
 
 def lower_short(master: Master, coupling: Coupling, mixed: Mixed, raised: dict[tuple[int, int], float]) -> bool:
@@ -135,10 +148,10 @@ def lower_short(master: Master, coupling: Coupling, mixed: Mixed, raised: dict[t
     return lowered
 
 
-def _stepped(master: Master, coupling: Coupling, mixed: Mixed) -> list[tuple[int, int, float]]:
+def _stepped(master: Master, coupling: Coupling, own: Floats) -> list[tuple[int, int, float]]:
     """Offers that are sold in steps or not below a least one: product, block, kW wanted."""
     return [
-        (k, b, float(mixed.own[master.layout.offers[k][b]]))
+        (k, b, float(own[master.layout.offers[k][b]]))
         for k, product in enumerate(coupling.products)
         for b in range(product.blocks)
         if (product.increment_kw > 0 or product.least_kw > 0) and not product.required_kw
