@@ -42,7 +42,37 @@ other.run()
 """
 
 
-def test_another_user_of_highs_in_the_process_does_no_harm() -> None:
-    """HiGHS refuses to run with one thread once somebody has started it with three; Podium then takes the three."""
-    done = subprocess.run([sys.executable, "-W", "error", "-c", THREADS + BATTERY], capture_output=True, check=False)
+def test_another_user_of_highs_in_the_process_does_no_harm_and_takes_none() -> None:
+    """HiGHS refuses to run with one thread once somebody has started it with three, and the other way round."""
+    again = "other.clearSolver()\nassert other.run() == highspy.HighsStatus.kOk\n"
+    command = [sys.executable, "-W", "error", "-c", THREADS + BATTERY + again + BATTERY + again]
+    done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_results_are_those_of_one_thread_whoever_runs_highs_beside_it() -> None:
+    """Branch and bound that is cut short: its bound is the same whether somebody else has started three threads."""
+    commands = ([sys.executable, "-c", first + CUT_SHORT] for first in ("", THREADS))
+    done = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for command in commands]
+    alone, beside = (out.splitlines()[-1] for out in done)
+    assert alone == beside
+    assert int(alone.split()[1]) >= 300
+
+
+CUT_SHORT = """
+import numpy as np
+from highspy import HighsVarType
+from podium.flex.highs import QuietHighs
+
+random, count = np.random.default_rng(0), 60
+highs = QuietHighs()
+highs.addVars(count, np.zeros(count), np.ones(count))
+columns = np.arange(count, dtype=np.int32)
+highs.changeColsCost(count, columns, -random.integers(5, 50, count).astype(float))
+highs.changeColsIntegrality(count, columns, np.array([HighsVarType.kInteger] * count))
+for _ in range(25):
+    highs.addRow(-np.inf, 100.0, count, columns, random.integers(1, 20, count).astype(float))
+highs.setOptionValue("mip_max_nodes", 300)
+highs.run()
+print(highs.getInfo().mip_dual_bound, highs.getInfo().mip_node_count)
+"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import highspy
 import numpy as np
@@ -34,9 +35,12 @@ class Solved:
 class QuietHighs(highspy.Highs):
     """HiGHS on one thread that prints nothing: its banner comes out while the callbacks are set up, before any option.
 
-    All of a process share HiGHS' threads; whoever ran it first may have fixed another number of them. It then runs with
-    that number.
+    All of a thread share HiGHS' workers; whoever ran it first may have fixed another number of them. It then puts them
+    away before and after it runs: results are those of one thread, and the other finds the number that it wants.
     """
+
+    shared: ClassVar[bool] = False
+    """Whether somebody else runs HiGHS in this process, on more threads."""
 
     def __init__(self) -> None:
         highspy.Highs.__init__(self)
@@ -44,11 +48,14 @@ class QuietHighs(highspy.Highs):
         self.setOptionValue("random_seed", 0)
 
     def run(self) -> highspy.HighsStatus:
-        """Solve, with the number of threads that the process has where it is not one."""
+        """Solve."""
         status = highspy.Highs.run(self)
         if status == highspy.HighsStatus.kError:
-            self.setOptionValue("threads", 0)
+            QuietHighs.shared = True
+            self.resetGlobalScheduler(True)
             status = highspy.Highs.run(self)
+        if QuietHighs.shared:
+            self.resetGlobalScheduler(True)
         return status
 
     def enableCallbacks(self) -> None:  # noqa: N802
