@@ -51,14 +51,14 @@ class Direct:
 
 
 def solve_direct(
-    master: Master, parts: Parts, running: Sequence[Running], gap: float, deadline: float
+    master: Master, parts: Parts, running: Sequence[Running], gap: float, deadline: float, more_kw: Floats | None = None
 ) -> Direct | None:  # fmt: skip
     """The best that all PODs can do together, within a relative `gap`, without integers.
 
     None where that is not found by the deadline (of `perf_counter`): then rounds go on without it. Integers of the PODs
-    that `running` of their part knows are held at what it says.
+    that `running` of their part knows are held at what it says. Offers are covered and limits kept by `more_kw` (row,).
     """
-    meets = Meets.of(master)
+    meets = Meets.of(master, more_kw)
     packed = packed_of(meets, parts, running)
     blocks = [*(pack.block for pack in packed), meets.portfolio]
     miss = MISS * master.coupling.most_kw
@@ -129,13 +129,14 @@ class Meets:
         return self.master.coupling.steps
 
     @classmethod
-    def of(cls, master: Master) -> Meets:
-        """The rows of a master, with a margin where what is made real may miss them."""
+    def of(cls, master: Master, more_kw: Floats | None = None) -> Meets:
+        """The rows of a master, with a margin where what is made real may miss them, and `more_kw` (row,) of it."""
         layout, most_kw = master.layout, master.coupling.most_kw
-        low, high = master.row_lower.copy(), master.row_upper.copy()
-        low[layout.covered[layout.covered >= 0]] += OFFER_MARGIN * most_kw
+        more = np.zeros(master.rows) if more_kw is None else more_kw
+        low, high, covered = master.row_lower.copy(), master.row_upper.copy(), layout.covered[layout.covered >= 0]
+        low[covered] += OFFER_MARGIN * most_kw + more[covered]
         for limit in layout.limits:
-            high[limit.rows] -= LIMIT_MARGIN * most_kw
+            high[limit.rows] -= LIMIT_MARGIN * most_kw + more[limit.rows]
         found, steps = [], []
         for rows in (layout.position, layout.backing):
             found.append(rows[rows >= 0])

@@ -116,6 +116,14 @@ class Master:
         """Columns of what is missing from limits and from backing."""
         return np.concatenate((self.layout.misses, self.layout.short[self.layout.short >= 0]))
 
+    def missing_kw(self, own: Floats) -> Floats:
+        """What is missing from each row where the portfolio's columns are these, kW (row,)."""
+        missing = np.zeros(len(self.cost), dtype=bool)
+        missing[self.missing] = True
+        there = missing[self.entry_column]
+        kw: Floats = own[self.entry_column[there]]
+        return np.bincount(self.entry_row[there], kw, minlength=self.rows).astype(np.float64)
+
     def misses(self, mixed: Mixed) -> bool:
         """Whether a mix misses limits, or reserve that must be held."""
         return bool(mixed.own[self.missing].max(initial=0.0) > MISSING_KW)

@@ -35,6 +35,11 @@ DIRECT_PART = 0.001
 HELD_ROUNDS = 6
 #: ... and at which part of the gap they end.
 HELD_PART = 0.2
+#: After so many of these that still miss something, all programmes are solved again, to cover so much more of it.
+MENDING = 3
+MEND_MORE = 1.5
+#: Programmes that lack less, kW, lack nothing.
+LACKING_KW = 1e-3
 #: At this many times the gap, offers that were rounded to the next are also rounded down.
 SELL_AGAIN = 1.5
 #: How closely small portfolios are then solved as a whole, as a part of the gap, and how much more than the plan so far
@@ -44,7 +49,7 @@ BRANCH_WORTH = 0.05
 #: How often offers follow those that would be too small to be sold, and are none or the least then.
 FOLLOWED = 3
 #: How often offers that were rounded up are tried before none of them may lack anything.
-LOWERED = 4
+LOWERED = 6
 #: How long a plan that misses nothing may take once time is up.
 GRACE_SECONDS = 60.0
 #: Rounds once answers that are whole are held, how closely these are solved, and between which prices they are asked.
@@ -83,6 +88,10 @@ class Search:
     """Until when there is time beyond the deadline."""
     running: list[Running] = field(default_factory=list)
     """What devices that are on or off do, once it is chosen, for the PODs of each part."""
+    more_kw: Floats | None = None
+    """By how much all programmes at once cover offers and keep limits more closely than asked. Shape (row,)."""
+    possible: bool = False
+    """Whether their last solution missed nothing."""
 
     def converge(self) -> None:
         """Rounds to the end; then devices that are on or off take one answer as it is."""
@@ -137,11 +146,12 @@ class Search:
         """All programmes as one: its duals are asked with next, and its solution is an answer."""
         state, parts = self.state, self.team.ask(_programmes)
         running = self.running or [{}] * len(parts)
-        found = solve_direct(state.master, parts, running, DIRECT_PART * self.gap, self._end)
+        found = solve_direct(state.master, parts, running, DIRECT_PART * self.gap, self._end, self.more_kw)
         if found is None:
             return
         self._answer_with(found.solutions)
         state.dual = found.dual
+        self.possible = bool(found.own[state.master.missing].max(initial=0.0) < LACKING_KW)
 
     def _answer_with(self, solutions: Sequence[Sequence[Floats]]) -> None:
         """Solutions, by part and pattern, as an answer, which is held where it is known what is on or off."""
@@ -242,15 +252,22 @@ class Search:
     def _around_held(self) -> None:
         """Rounds around offers that are held, and around devices that are on or off.
 
-        A solution of all programmes may back a little more than stores can do that do not charge and discharge at once:
-        some more answers make up for it.
+        Programmes may back a little more than stores can do, which never charge and discharge at once. Where a solution
+        that misses nothing does so once it is made real, some more answers make up for it, or another solution that
+        backs more there.
         """
         refocus(self.state)
+        self.possible = False
         patience = 0 if self.whole.any() else HELD_ROUNDS
         self._go_on(patience + 1, patience)
-        for _ in range(HELD_ROUNDS):
-            if self.late or not self._misses():
+        for n in range(HELD_ROUNDS):
+            if self.late or not self.possible or not self._misses():
                 break
+            if n % MENDING == MENDING - 1:
+                master = self.state.master
+                lacking = MEND_MORE * master.missing_kw(master.solve().own)
+                self.more_kw = lacking if self.more_kw is None else self.more_kw + lacking
+                self._at_once()
             self._go_on(1, 1)
 
     def _held(self) -> _Held:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from podium.errors import SolverError
 from podium.market.coupling import Coupling, Layout
-from podium.market.master import Master, Mixed
+from podium.market.master import MISSING_KW, Master, Mixed
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -123,11 +123,11 @@ def hold_nearest(master: Master, coupling: Coupling, own: Floats) -> dict[tuple[
 
 
 def lower_short(master: Master, coupling: Coupling, mixed: Mixed, raised: dict[tuple[int, int], float]) -> bool:
-    """Where held offers are not covered, take the one back that was raised most; False where all are covered."""
-    short = (
-        np.where(master.layout.short >= 0, mixed.own[master.layout.short], 0.0).max(axis=(0, 1), initial=0.0) > SHORT_KW
-    )
-    lowered = False
+    """Take the offer back that was raised most where offers are not covered or limits are missed.
+
+    False where nothing is, or nothing can be taken back.
+    """
+    short = _short_kw(master, coupling, mixed.own)
     while short.any():
         step = int(np.argmax(short))
         there = {
@@ -135,17 +135,29 @@ def lower_short(master: Master, coupling: Coupling, mixed: Mixed, raised: dict[t
             for k, product in enumerate(coupling.products)
             if (b := int(product.block[step])) >= 0 and (k, b) in raised and mixed.own[master.layout.offers[k][b]] > 0
         }
-        if not there:
-            short[step] = False
-            continue
-        k, b = max(there, key=lambda place: (there[place], place))
-        product, held = coupling.products[k], float(mixed.own[master.layout.offers[k][b]])
-        lower = sellable(coupling, k, b, max(held - max(product.increment_kw, SHORT_KW), 0.0))
-        master.fix_offers(k, b, lower)
-        raised[k, b] += lower - held
-        short[product.block == b] = False
-        lowered = True
-    return lowered
+        if there:
+            k, b = max(there, key=lambda place: (there[place], place))
+            held = float(mixed.own[master.layout.offers[k][b]])
+            step_kw = max(coupling.products[k].increment_kw, SHORT_KW)
+            lower = sellable(coupling, k, b, max(held - step_kw, 0.0))
+            master.fix_offers(k, b, lower)
+            raised[k, b] += lower - held
+            return True
+        short[step] = 0.0
+    return False
+
+
+def _short_kw(master: Master, coupling: Coupling, own: Floats) -> Floats:
+    """Most that is missing in each step from what must be kept, or, worth a change, from an offer, kW (step,)."""
+    layout, missing, short = master.layout, master.missing_kw(own), np.zeros(coupling.steps)
+    places = [(np.arange(coupling.steps), limit.rows, MISSING_KW) for limit in layout.limits] + [
+        (np.flatnonzero(rows >= 0), rows[rows >= 0], MISSING_KW if product.required_kw > 0 else SHORT_KW)
+        for product, sides in zip(coupling.products, layout.covered, strict=True)
+        for rows in sides
+    ]
+    for steps, rows, least in places:
+        short[steps] = np.maximum(short[steps], np.where(missing[rows] > least, missing[rows], 0.0))
+    return short
 
 
 def _stepped(master: Master, coupling: Coupling, own: Floats) -> list[tuple[int, int, float]]:
