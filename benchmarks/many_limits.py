@@ -72,6 +72,8 @@ def main():
 
     plan = optimise_portfolio(study, local, workers=1, time_limit_seconds=args.seconds, told=told)
     certificate = plan.certificate
+    if certificate is None:  # limits are missed, and the notices say so
+        raise SystemExit("\n".join(plan.notices))
     print(
         f"{len(study.portfolio)} PODs: profit {certificate.profit_eur:,.2f} EUR, bound {certificate.bound_eur:,.2f}, "
         f"gap {certificate.gap:.2%}, {len(certificate.rounds)} rounds, {process_time() - begun:.0f} s CPU"
