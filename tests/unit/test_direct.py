@@ -109,6 +109,26 @@ def test_offers_are_held_at_the_next_that_can_be_sold(wanted: float, held: float
     assert master.lower[master.layout.offers[0][0]] == master.upper[master.layout.offers[0][0]] == held
 
 
+def test_what_must_be_held_lacks_nothing_and_the_worst_step_goes_first() -> None:
+    """Headroom that lacks 0.1 kW takes an offer of its block back, after one where more lacks."""
+    headroom = Product(
+        "headroom", np.arange(4), np.zeros(4), (True, False), 1.0, ("battery",), 0.0, 0.0, np.full(4, 10.0),
+        required_kw=10.0,
+    )  # fmt: skip
+    coupling = replace(COUPLING, products=(STEPS, headroom))
+    master = Master(coupling, np.zeros(1, dtype=np.int64))
+    found = mixed(master, [150.0, 250.0], {})
+    found.own[master.layout.short[1, 0, [0, 2]]] = 0.1, 0.2
+    raised, columns = {(0, 0): 20.0, (0, 1): 10.0}, master.layout.offers[0]
+    assert lower_short(master, coupling, found, raised)
+    assert (master.upper[columns[0]], master.upper[columns[1]]) == (1000.0, 200.0)
+    found.own[master.layout.short[1, 0, 2]] = 0.0
+    assert lower_short(master, coupling, found, raised)
+    assert (master.upper[columns[0]], master.upper[columns[1]]) == (100.0, 200.0)
+    found.own[master.layout.short[1, 0, 0]] = 0.0
+    assert not lower_short(master, coupling, found, raised)
+
+
 @pytest.mark.parametrize(
     ("wanted", "held"),
     [(70.0, (100.0, 300.0)), (30.0, (0.0, 0.0)), (0.0, (0.0, 300.0)), (100.0, (0.0, 300.0)), (99.5, (0.0, 300.0))],
