@@ -345,7 +345,16 @@ def test_what_is_sold_has_sections_where_there_are_files(tmp_path: Path) -> None
     assert (side["offer_kw"][:48], side["offer_kw"][48:]) == ([5.0] * 48, [8.0] * 48)
     assert len(sold["curves"]) == 96
     assert sold["curves"][95] == {"span": "23:45–24:00", "price": [30.0, 60.0], "quantity": [0.4, -0.2]}
-    for words in ("12:00–24:00", "12.50", "1.20", "155.50 EUR", "Each POD alone, at its tariff", "All PODs", "24.00"):
+    for words in (
+        "12:00–24:00",
+        "12.50",
+        "1.20",
+        "155.50 EUR",
+        "Each POD alone, at its tariff",
+        "All PODs",
+        "24.00",
+        "No plan earns them",
+    ):
         assert words in page.text, words
     for name in ("reserve.png", "certificate.png"):
         assert len((tmp_path / name).read_bytes()) > 15_000

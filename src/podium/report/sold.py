@@ -24,6 +24,11 @@ SHOWN_SHARES = 10
 SHOWN_OFFERS = 240
 SHOWN_CURVES = 200
 KW_PER_MW = 1000.0
+#: Why the reference method's figures stand beside the plan's, and not in one sum with them.
+REFERENCE_NOTE = (
+    "The reference method's amounts are those of its own formula: it counts both of its bounds in every step, and "
+    "neither limits nor costs of devices. No plan earns them, also where they are greater than the plan's."
+)
 
 Floats = NDArray[np.float64]
 
@@ -240,7 +245,8 @@ def _worth_html(sold: Sold) -> str:
     plan, alone = sold.worth.get("plan_eur"), sold.worth.get("alone_eur")
     if plan is not None and alone is not None:
         rows.append(["The pool adds, plan less each POD alone", eur(plan - alone)])
-    panel = tag("div", table(["Profit", ""], rows, {1}), "panel")
+    note = tag("p", REFERENCE_NOTE, "quiet") if sold.worth.get("reference_promise_eur") is not None else ""
+    panel = tag("div", table(["Profit", ""], rows, {1}) + note, "panel")
     return tag("div", f'<figure id="chart-worth"></figure>{panel}', "grid")
 
 

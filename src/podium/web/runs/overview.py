@@ -8,7 +8,7 @@ from typing import Any
 
 from nicegui import ui
 
-from podium.report.sold import worth_rows
+from podium.report.sold import REFERENCE_NOTE, worth_rows
 from podium.web import figures, parts
 from podium.web.charts import Chart
 from podium.web.runs import market_charts, portfolio_charts
@@ -18,10 +18,6 @@ from podium.web.tags import link, tag, words
 
 _GROUP = "portfolio"
 _UNDELIVERED_KWH = 0.005
-_REFERENCE = (
-    "The reference method's amounts are those of its own formula: it counts both of its bounds in every step, and no "
-    "costs of devices. No plan earns them, also where they are greater than the plan's."
-)
 _LIMITS = ("Limit", "Steps in which it binds", "Value", "1 kW more in all of them", "Greatest in a step")
 
 
@@ -122,7 +118,7 @@ def comparison(found: Found) -> None:
                 told["The pool adds (plan less each POD alone)"] = figures.eur(plan - alone)
             pairs(told)
             if virtus is not None:
-                words("p", _REFERENCE, "pd-muted pd-small")
+                words("p", REFERENCE_NOTE, "pd-muted pd-small")
                 _promise(virtus)
 
 
