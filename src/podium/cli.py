@@ -51,6 +51,8 @@ EMAIL = Annotated[str, typer.Argument(help="E-mail address.", metavar="EMAIL")]
 FAILED, BAD_INPUT, ENDED_BY_SIGNAL = 1, 2, 128
 #: What is left of a run may take this long to tidy up after a signal, s.
 GRACE_SECONDS = 10.0
+#: How soon an end that was lost in a callback is tried again.
+AGAIN_SECONDS = 0.02
 
 
 class Method(StrEnum):
@@ -99,10 +101,33 @@ def _listen() -> None:
         late.start()
         raise _Ended(number)
 
+    def again(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise _Ended(number)
+
+    def lost(what: sys.UnraisableHookArgs) -> None:
+        """A callback, of a compiler for instance, cannot be left by `_Ended`: it is raised again once that is over."""
+        if not isinstance(what.exc_value, _Ended):
+            usual_hook(what)
+            return
+        signal.signal(what.exc_value.number, again)
+        soon = threading.Timer(AGAIN_SECONDS, _wake, (what.exc_value.number,))
+        soon.daemon = True
+        soon.start()
+
     usual = (signal.SIG_DFL, signal.default_int_handler)
     listening = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) in usual]
+    usual_hook, sys.unraisablehook = sys.unraisablehook, lost
     for number in listening:
         signal.signal(number, end)
+
+
+def _wake(number: int) -> None:
+    """The signal, for the main thread: where it waits, it wakes up."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)
 
 
 def _say_ended(number: int) -> None:

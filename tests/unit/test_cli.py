@@ -305,6 +305,38 @@ def test_a_run_that_is_stopped_leaves_old_results_whole_and_no_process(
     until(lambda: not members(running.pid), "no process of the session is left")
 
 
+LOST = """
+import os, signal, time
+from podium import cli, engine
+
+class Finaliser:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass
+
+def run(*_, **__):
+    Finaliser()
+    time.sleep(1000)
+
+cli.GRACE_SECONDS = 1000
+engine.run = run
+cli.main()
+"""
+"""`podium` that is interrupted where Python drops exceptions."""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+def test_an_end_that_is_lost_in_a_callback_comes_soon_after(slow: Path) -> None:
+    command = [sys.executable, "-c", LOST, "run", str(slow)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, preexec_fn=heed_signals
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.startswith("podium: interrupted; results of earlier runs are as they were")
+    assert "ignored" not in done.stderr
+
+
 def heed_signals() -> None:
     """A job in the background inherits an ignored Ctrl-C, which the command line then ignores too."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
