@@ -51,7 +51,7 @@ EMAIL = Annotated[str, typer.Argument(help="E-mail address.", metavar="EMAIL")]
 FAILED, BAD_INPUT, ENDED_BY_SIGNAL = 1, 2, 128
 #: What is left of a run may take this long to tidy up after a signal, s.
 GRACE_SECONDS = 10.0
-#: How soon an end that was lost in a callback is tried again.
+#: How soon an end that was lost in a callback is tried again, s.
 AGAIN_SECONDS = 0.02
 
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from podium import Chp, Horizon, Pod, Portfolio
 from podium.compute import Team
 from podium.flex.respond import Programmes
-from podium.market.coordination import Round, answered, begin
+from podium.market.coordination import Coordination, Round, answered, begin
 from podium.market.coupling import Coupling, Product
 from podium.market.direct import Direct, nearest_running, solve_direct
+from podium.market.exact import Task
 from podium.market.master import IDLE_ROUNDS, Master, Mixed
 from podium.market.members import Part
 from podium.market.plan import local_of
@@ -196,15 +197,21 @@ def _starts(programmes: Programmes) -> NDArray[np.bool_]:
     return np.asarray(programmes.program.arrays.cost[0] == 0.97)
 
 
-def test_a_crumb_of_an_answer_is_not_held() -> None:
-    """Weights of 1 and 1e-13 in a cluster that is whole: one answer is held, or no mix could follow."""
+def answers(count: int) -> tuple[Task, Part, Coordination]:
+    """A small portfolio that was asked so many times."""
     study = study_of(drawn(0))
     task = task_of(study, local_of(study, 1))
     rows = np.arange(len(task.portfolio))
     part = Part(task.brief(task.portfolio, rows, len(rows), strict=True))
     state = begin(task.coupling, part.members.area, None)
-    for _ in range(2):
+    for _ in range(count):
         answered(state, part.answer, state.dual, None)
+    return task, part, state
+
+
+def test_a_crumb_of_an_answer_is_not_held() -> None:
+    """Weights of 1 and 1e-13 in a cluster that is whole: one answer is held, or no mix could follow."""
+    task, part, state = answers(2)
     mixed = state.master.solve()
     count = len(part.members.area)
     crumbs = replace(mixed, weights=np.repeat([1.0, 1e-13], count))
@@ -216,13 +223,7 @@ def test_a_crumb_of_an_answer_is_not_held() -> None:
 
 def test_an_answer_that_may_be_held_again_is_not_forgotten() -> None:
     """Of two answers that no mix takes for long, the one that is to be remembered stays."""
-    study = study_of(drawn(0))
-    task = task_of(study, local_of(study, 1))
-    rows = np.arange(len(task.portfolio))
-    part = Part(task.brief(task.portfolio, rows, len(rows), strict=True))
-    state = begin(task.coupling, part.members.area, None)
-    for _ in range(3):
-        answered(state, part.answer, state.dual, None)
+    _, _, state = answers(3)
     master = state.master
     first, second = ([n for n, (_, asked) in enumerate(master.answers) if asked == number] for number in (0, 1))
     master.hold_answers([*first, *second], [0.0] * (len(first) + len(second)))

@@ -36,10 +36,10 @@ HELD_ROUNDS = 6
 #: ... and at which part of the gap they end.
 HELD_PART = 0.2
 #: After so many of these that still miss something, all programmes are solved again, to cover so much more of it.
-MENDING = 3
-MEND_MORE = 1.5
+COVER_EVERY = 3
+COVER_MORE = 1.5
 #: Programmes that lack less, kW, lack nothing.
-LACKING_KW = 1e-3
+COVERED_KW = 1e-3
 #: At this many times the gap, offers that were rounded to the next are also rounded down.
 SELL_AGAIN = 1.5
 #: How closely small portfolios are then solved as a whole, as a part of the gap, and how much more than the plan so far
@@ -151,7 +151,7 @@ class Search:
             return
         self._answer_with(found.solutions)
         state.dual = found.dual
-        self.possible = bool(found.own[state.master.missing].max(initial=0.0) < LACKING_KW)
+        self.possible = bool(found.own[state.master.missing].max(initial=0.0) < COVERED_KW)
 
     def _answer_with(self, solutions: Sequence[Sequence[Floats]]) -> None:
         """Solutions, by part and pattern, as an answer, which is held where it is known what is on or off."""
@@ -177,7 +177,7 @@ class Search:
         Offers that then lack something are lowered. Where much is lost, they are also rounded down.
         """
         master, coupling = self.state.master, self.state.master.coupling
-        taken = hold_nearest(master, coupling, self._sellable(mixed.own))
+        taken = hold_nearest(master, coupling, self._with_least(mixed.own))
         if not taken and not self.whole.any():
             return
         raised = {(k, b): kw - float(mixed.own[master.layout.offers[k][b]]) for (k, b), kw in taken.items()}
@@ -196,7 +196,7 @@ class Search:
             self._around_held()
             self._unless_better(before)
 
-    def _sellable(self, own: Floats) -> Floats:
+    def _with_least(self, own: Floats) -> Floats:
         """The portfolio's columns where none of its offers is below the least that can be sold.
 
         The others are not rounded before they have followed.
@@ -263,9 +263,9 @@ class Search:
         for n in range(HELD_ROUNDS):
             if self.late or not self.possible or not self._misses():
                 break
-            if n % MENDING == MENDING - 1:
+            if n % COVER_EVERY == COVER_EVERY - 1:
                 master = self.state.master
-                lacking = MEND_MORE * master.missing_kw(master.solve().own)
+                lacking = COVER_MORE * master.missing_kw(master.solve().own)
                 self.more_kw = lacking if self.more_kw is None else self.more_kw + lacking
                 self._at_once()
             self._go_on(1, 1)
